@@ -1,0 +1,1 @@
+"""The catalogue of annotated scans, and the physics renderer that fills it."""

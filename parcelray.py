@@ -1,0 +1,70 @@
+"""The command line: `parcelray COMMAND`, also `python -m parcelray COMMAND`.
+
+Each room brings its own commands in a `cli` module with `add_arguments(parser)` and `run(arguments) -> int`.
+Only the room of the command that was asked for is imported, so that a serving install never needs torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+COMMANDS: Final = {
+    "detect": ("detector.cli", "find weapons, parts and ammunition in image files"),
+    "serve": ("serving.cli", "start the HTTP service and the review desk"),
+    "catalogue": ("datasets.cli", "render, check, split and describe catalogues of annotated scans"),
+    "train": ("training.cli_train", "train a model from one YAML file"),
+    "evaluate": ("training.cli_evaluate", "measure an ONNX model on a catalogue"),
+    "export": ("training.cli_export", "turn trained weights into a checked ONNX model with its card"),
+    "bench": ("benchmarks.cli", "measure speed: latency, render"),
+}
+# What an import error of one of these packages means: the extra that brings it.
+_EXTRA_OF: Final = {
+    **dict.fromkeys(("numba", "xraydb", "tqdm", "yaml"), "render"),
+    **dict.fromkeys(("torch", "torchvision", "ultralytics", "albumentations", "onnx", "pycocotools"), "train"),
+    **dict.fromkeys(("psycopg",), "postgres"),
+    **dict.fromkeys(("fsspec", "s3fs"), "s3"),
+}
+
+
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser; only `command`'s room, if given, is imported to add its arguments."""
+    from detector import __version__  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(prog="parcelray", description=__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=f"parcelray {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, summary) in COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=summary)
+        if name == command:
+            importlib.import_module(module).add_arguments(sub)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 done with problems found, 2 could not be done."""
+    from detector.errors import ParcelRayError  # noqa: PLC0415
+
+    words = list(sys.argv[1:] if argv is None else argv)
+    command = next((word for word in words if not word.startswith("-")), None)
+    try:
+        arguments = build_parser(command).parse_args(words)
+        return int(importlib.import_module(COMMANDS[arguments.command][0]).run(arguments))
+    except ModuleNotFoundError as error:
+        extra = _EXTRA_OF.get((error.name or "").split(".")[0])
+        if extra is None:
+            raise
+        print(f"parcelray {command}: needs the {extra!r} extra: pip install 'parcelray[{extra}]'", file=sys.stderr)
+    except (ParcelRayError, OSError) as error:
+        print(f"parcelray {command}: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"parcelray {command}: stopped", file=sys.stderr)
+        return 130
+    return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The service: scans in, verdicts out, everything kept and reviewable."""

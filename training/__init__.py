@@ -1,0 +1,1 @@
+"""Train, evaluate and export the model. The only room that knows torch."""
