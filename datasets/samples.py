@@ -1,0 +1,39 @@
+"""What the renderer and every importer hand over: an image with its annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Annotation", "Sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One object in one image.
+
+    Attributes:
+        label: a name in `detector.taxonomy.LABELS`.
+        xyxy: box in pixels of the image.
+        attributes: names in `detector.taxonomy.ATTRIBUTES`.
+        visibility: share of the object that can be told from what lies over and under it, 0..1.
+        area: pixels that the object covers.
+    """
+
+    label: str
+    xyxy: tuple[float, float, float, float]
+    attributes: tuple[str, ...] = ()
+    visibility: float = 1.0
+    area: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One view of one parcel: (H, W, 3) uint8 RGB, its annotations, and where it came from."""
+
+    image_rgb: NDArray[np.uint8]
+    annotations: tuple[Annotation, ...]
+    provenance: Mapping[str, object] = field(default_factory=dict)
