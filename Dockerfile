@@ -13,7 +13,7 @@ RUN python -m venv /opt/parcelray \
 FROM python:3.11-slim
 COPY --from=build /opt/parcelray /opt/parcelray
 RUN useradd --create-home --uid 10001 parcelray && mkdir /data && chown parcelray /data
-USER parcelray
+USER 10001
 ENV PATH=/opt/parcelray/bin:$PATH
 VOLUME /data
 EXPOSE 8000

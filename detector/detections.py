@@ -53,7 +53,9 @@ class Detections:
         ids = np.asarray(label_ids, dtype=np.int64).reshape(-1)
         values = np.asarray(scores, dtype=np.float64).reshape(-1)
         if not len(boxes) == len(ids) == len(values):
-            raise ValueError(f"expected as many boxes as labels and scores, got {len(boxes)}, {len(ids)}, {len(values)}")
+            raise ValueError(
+                f"expected as many boxes as labels and scores, got {len(boxes)}, {len(ids)}, {len(values)}"
+            )
         if not (np.isfinite(boxes).all() and np.isfinite(values).all()):
             raise ValueError("expected finite boxes and scores")
         if (boxes[:, 2:] <= boxes[:, :2]).any():

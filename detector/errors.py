@@ -1,13 +1,13 @@
 """Errors of the detector. Every one tells the user the next step.
 
-    ParcelRayError
-    ├── ImageError              the bytes are not an image we take
-    │   ├── ImageTooLargeError  over a limit on bytes, pixels or aspect
-    │   └── UnreadableImageError
-    └── ModelError              the model file cannot serve
-        ├── ModelCardError      no card, or one that does not fit the file
-        └── InferenceError      the session failed on an input that was valid
-"""
+ParcelRayError
+├── ImageError              the bytes are not an image we take
+│   ├── ImageTooLargeError  over a limit on bytes, pixels or aspect
+│   └── UnreadableImageError
+└── ModelError              the model file cannot serve
+    ├── ModelCardError      no card, or one that does not fit the file
+    └── InferenceError      the session failed on an input that was valid
+"""  # noqa: D208 - a tree is indented
 
 from __future__ import annotations
 

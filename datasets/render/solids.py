@@ -12,11 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Phantom", "Solid", "box", "cylinder", "ellipsoid", "extrude", "frustum", "lathe", "sweep", "tube"]
+
+_Points: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +116,7 @@ def lathe(profile_mm: ArrayLike, material: str, *, sides: int = 24) -> Solid:
         [closed[:, None, :1] * unit[None], np.broadcast_to(closed[:, None, 1:], (len(closed), sides + 1, 1))], axis=2
     )
     return _solid(
-        [_quads(low[:-1], low[1:], high[1:], high[:-1]) for low, high in zip(rings[:-1], rings[1:], strict=True)],
+        [_quads(low[:-1], low[1:], high[1:], high[:-1]) for low, high in pairwise(rings)],
         material,
     )
 
@@ -120,10 +124,7 @@ def lathe(profile_mm: ArrayLike, material: str, *, sides: int = 24) -> Solid:
 def sweep(path_mm: ArrayLike, radius_mm: float, material: str, *, sides: int = 8, closed: bool = False) -> Solid:
     """Sweep a circle along a polyline (N, 3): wires, cables, handles, zips, frames. `closed` joins the ends."""
     path = np.asarray(path_mm, np.float64)
-    if closed:
-        tangent = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0)
-    else:
-        tangent = np.gradient(path, axis=0)
+    tangent = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0) if closed else np.gradient(path, axis=0)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-12
     normal = np.empty_like(path)
     helper = np.eye(3)[np.argmin(np.abs(tangent[0]))]
@@ -191,7 +192,7 @@ def _at(points_xy: NDArray[np.float64], z: float) -> NDArray[np.float64]:
     return np.concatenate([points_xy, np.full((len(points_xy), 1), z)], axis=1)
 
 
-def _quads(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64], d: NDArray[np.float64]) -> NDArray[np.float64]:
+def _quads(a: _Points, b: _Points, c: _Points, d: _Points) -> _Points:
     return np.concatenate([np.stack([a, b, c], axis=1), np.stack([a, c, d], axis=1)])
 
 

@@ -1,0 +1,37 @@
+"""Print figures as a table and keep them as JSON beside the facts of the machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.machine import machine_facts
+from detector import __version__
+
+__all__ = ["print_table", "write_json"]
+
+
+def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under a header, columns aligned, numbers to the right."""
+    cells = [[str(value) for value in row] for row in rows]
+    widths = [max(len(name), *(len(row[i]) for row in cells)) if cells else len(name) for i, name in enumerate(header)]
+    print(title)
+    print("  ".join(name.ljust(width) for name, width in zip(header, widths, strict=True)).rstrip())
+    for row in cells:
+        first, *others = zip(row, widths, strict=True)
+        print("  ".join([first[0].ljust(first[1]), *(value.rjust(width) for value, width in others)]))
+
+
+def write_json(path: Path, benchmark: str, figures: Mapping[str, object]) -> None:
+    """Write the figures with the time, the software and the machine they were measured on."""
+    document = {
+        "benchmark": benchmark,
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "software": f"parcelray {__version__}",
+        "machine": machine_facts(),
+        "figures": figures,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2) + "\n")
