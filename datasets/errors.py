@@ -1,6 +1,9 @@
-"""Errors of catalogues. Every one tells the user the next step.
+"""Errors of catalogues and of rendering them. Every one tells the user the next step.
 
 ParcelRayError
+├── RenderError               images cannot be rendered
+│   ├── RecipeError           the recipe holds an unknown key or a value out of range
+│   └── JobError              the folder holds something else than this job's half-done work
 └── CatalogueError            a catalogue, or what was to become one, cannot be used
     ├── AnnotationError       a record, box or key in it is not what the format says
     ├── UnknownLabelError     a label outside the taxonomy, with the way to map it
@@ -11,7 +14,27 @@ from __future__ import annotations
 
 from detector.errors import ParcelRayError
 
-__all__ = ["AnnotationError", "CatalogueError", "ResearchOnlyError", "UnknownLabelError"]
+__all__ = [
+    "AnnotationError",
+    "CatalogueError",
+    "JobError",
+    "RecipeError",
+    "RenderError",
+    "ResearchOnlyError",
+    "UnknownLabelError",
+]
+
+
+class RenderError(ParcelRayError):
+    """Images cannot be rendered."""
+
+
+class RecipeError(RenderError):
+    """The recipe holds an unknown key or a value out of range."""
+
+
+class JobError(RenderError):
+    """The folder holds something else than this job's half-done work."""
 
 
 class CatalogueError(ParcelRayError):
