@@ -7,7 +7,7 @@ ParcelRayError
 └── ModelError              the model file cannot serve
     ├── ModelCardError      no card, or one that does not fit the file
     └── InferenceError      the session failed on an input that was valid
-"""  # noqa: D208 - a tree is indented
+"""
 
 from __future__ import annotations
 
