@@ -1,0 +1,94 @@
+"""From ideal transmission to what the line detector reports: scatter, aperture, quantum and electronic noise, drift.
+
+Everything acts on intensities, never on path lengths: a pixel half covered by steel transmits the mean of the two
+halves. Rows are belt positions: one readout of the whole line, so that gain flickers from row to row, differently in
+the two energies, and a bad element draws a line along the belt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Sensor", "measure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """How a detector line spoils the ideal transmission.
+
+    Attributes:
+        photons: quanta in an open pixel (low, high); the variance of the signal is its mean over this.
+        scatter: constant floor, as a share of the open beam.
+        haze: share of the broad local mean added to the floor.
+        blur_px: standard deviation of the aperture (along the belt, along the line).
+        read_noise: standard deviation of the electronics, as a share of the open beam.
+        row_flicker: standard deviation of a row's gain, independent in low and high.
+        row_drift: amplitude of a slow change of the gain along the belt.
+        column_spread: standard deviation of what gain correction leaves on every detector element.
+        dead_columns: expected number of dead elements in a view.
+        vignette: loss of intensity in the corners, before correction (flat panels).
+    """
+
+    photons: tuple[float, float] = (20000.0, 20000.0)
+    scatter: float = 0.004
+    haze: float = 0.004
+    blur_px: tuple[float, float] = (0.5, 0.55)
+    read_noise: float = 0.0005
+    row_flicker: float = 0.002
+    row_drift: float = 0.002
+    column_spread: float = 0.001
+    dead_columns: float = 0.1
+    vignette: float = 0.0
+
+
+def measure(ideal: NDArray[np.float32], sensor: Sensor, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return the measured transmission (2, H, W) of the ideal one (2, H, W); always above 0."""
+    _, height, width = ideal.shape
+    dead = rng.integers(0, width, rng.poisson(sensor.dead_columns))
+    drift = _slow(height, rng) * sensor.row_drift
+    shading = _shading(height, width, sensor.vignette, rng)
+    out = np.empty_like(ideal)
+    for channel in range(2):
+        signal = cv2.GaussianBlur(ideal[channel], (0, 0), sigmaX=sensor.blur_px[1], sigmaY=sensor.blur_px[0])
+        if sensor.haze > 0:
+            signal += sensor.haze * _broad_mean(ideal[channel])
+        signal = (signal + sensor.scatter) / (1.0 + sensor.scatter + sensor.haze)
+        noise = rng.standard_normal(signal.shape, np.float32)
+        noise *= np.sqrt(signal / np.float32(sensor.photons[channel]) + np.float32(sensor.read_noise**2))
+        signal += noise
+        rows = 1.0 + drift + sensor.row_flicker * rng.standard_normal(height)
+        columns = 1.0 + sensor.column_spread * rng.standard_normal(width)
+        columns[dead] *= 1.0 - rng.uniform(0.03, 0.5, len(dead))
+        signal *= rows[:, None].astype(np.float32)
+        signal *= columns[None, :].astype(np.float32)
+        if shading is not None:
+            signal *= shading
+        out[channel] = signal
+    return np.maximum(out, np.float32(1e-5))
+
+
+def _broad_mean(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    height, width = image.shape
+    small = cv2.resize(image, (max(width // 16, 1), max(height // 16, 1)), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), 2.0)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _slow(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return (count,) a smooth random curve of about unit amplitude."""
+    knots = rng.standard_normal(8)
+    return np.interp(np.linspace(0, 7, count), np.arange(8), knots)
+
+
+def _shading(height: int, width: int, loss: float, rng: np.random.Generator) -> NDArray[np.float32] | None:
+    if loss <= 0:
+        return None
+    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
+    centre_y, centre_x = rng.uniform(-0.4, 0.4, 2)
+    tilt_y, tilt_x = rng.uniform(-0.5, 0.5, 2)
+    fall = ((y - centre_y) ** 2 + (x - centre_x) ** 2) / 2 + tilt_y * y + tilt_x * x
+    return (1.0 - loss * (fall - fall.min()) / (fall.max() - fall.min())).astype(np.float32)
