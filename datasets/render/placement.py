@@ -1,0 +1,201 @@
+"""Packing with gravity: a height map of the parcel's floor onto which objects are dropped.
+
+Each object becomes two small grids: the lowest and the highest point of it above each cell it covers. It comes to
+rest where the first of its cells touches what lies below, so no two rigid objects ever share a cell's column at the
+same height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.render.solids import Phantom
+
+__all__ = ["CELL_MM", "Floor", "Grids", "about_axis", "grids_of", "random_rotation"]
+
+CELL_MM: Final = 8.0
+_TRIES: Final = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grids:
+    """The lowest and highest point of an object in mm above each cell: (X, Y), +inf and -inf where it is not."""
+
+    low_mm: NDArray[np.float32]
+    high_mm: NDArray[np.float32]
+
+
+@dataclass(slots=True, eq=False)
+class Floor:
+    """The height of what lies in a container, cell by cell.
+
+    Attributes:
+        low_mm: lowest inner corner of the container.
+        high_mm: highest inner corner; the lid is at its z.
+        heights_mm: (X, Y) top of what lies there.
+    """
+
+    low_mm: NDArray[np.float64]
+    high_mm: NDArray[np.float64]
+    heights_mm: NDArray[np.float32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        cells = np.maximum(((self.high_mm - self.low_mm)[:2] // CELL_MM).astype(int), 1)
+        self.heights_mm = np.full(cells, self.low_mm[2], np.float32)
+
+    def drop(
+        self,
+        group: Sequence[Phantom],
+        rng: np.random.Generator,
+        *,
+        sinks: float = 0.0,
+        spread: float = 0.3,
+    ) -> list[Phantom] | None:
+        """Put a rigid group of phantoms down somewhere; None if it fits nowhere that was tried.
+
+        Args:
+            group: phantoms that keep their places relative to each other.
+            rng: source of chance.
+            sinks: share of its height by which what comes later may sink into it (soft things).
+            spread: how much chance there is in the choice between low and high places, 0..1.
+        """
+        low, high = _bounds(group)
+        grids = grids_of(group, low)
+        size_x, size_y = grids.low_mm.shape
+        free_x, free_y = self.heights_mm.shape[0] - size_x, self.heights_mm.shape[1] - size_y
+        room_mm = float(self.high_mm[2])
+        if free_x < 0 or free_y < 0:
+            return None
+        xs = rng.integers(0, free_x + 1, _TRIES)
+        ys = rng.integers(0, free_y + 1, _TRIES)
+        rests = _rests(self.heights_mm, grids.low_mm, xs, ys)
+        tops = rests + (high[2] - low[2])
+        fits = tops <= room_mm
+        if not fits.any():
+            return None
+        cost = np.where(fits, tops + spread * rng.random(_TRIES) * (room_mm - self.low_mm[2]), np.inf)
+        best = int(np.argmin(cost))
+        x, y, rest = int(xs[best]), int(ys[best]), float(rests[best])
+        window = self.heights_mm[x : x + size_x, y : y + size_y]
+        tallest = np.where(np.isfinite(grids.high_mm), rest + grids.high_mm * (1 - sinks), -np.inf)
+        np.maximum(window, tallest, out=window)
+        corner = np.array([self.low_mm[0] + x * CELL_MM, self.low_mm[1] + y * CELL_MM, rest])
+        return [phantom.moved(offset_mm=corner - low) for phantom in group]
+
+    def filled(self) -> float:
+        """Return the share of the container's height that is taken, on average."""
+        room = float(self.high_mm[2] - self.low_mm[2])
+        return float((self.heights_mm - self.low_mm[2]).mean()) / max(room, 1e-6)
+
+
+def grids_of(group: Sequence[Phantom], low_mm: NDArray[np.float64]) -> Grids:
+    """Return the grids of a group, cells and heights counted from `low_mm`, its lowest corner."""
+    triangles = np.concatenate([solid.triangles_mm for phantom in group for solid in phantom.solids])
+    _, high = triangles.min(axis=(0, 1)), triangles.max(axis=(0, 1))
+    cells = np.maximum(np.ceil((high - low_mm)[:2] / CELL_MM - 1e-4).astype(int), 1)
+    low = np.full(cells, np.inf, np.float32)
+    top = np.full(cells, -np.inf, np.float32)
+    _rasterise(triangles, np.asarray(low_mm, np.float32), np.float32(CELL_MM), low, top)
+    return Grids(low, top)
+
+
+def random_rotation(
+    rng: np.random.Generator, *, on_edge: float = 0.12, tilted: float = 0.1
+) -> NDArray[np.float64]:
+    """Return a (3, 3) rotation: any turn about z, mostly lying flat, at times on edge or tilted any way."""
+    rotation = about_axis(2, rng.uniform(0, 2 * np.pi)) @ about_axis(0, np.pi * rng.integers(0, 2))
+    draw = rng.random()
+    if draw < tilted:  # also pointing at the beam
+        return about_axis(2, rng.uniform(0, 2 * np.pi)) @ about_axis(int(rng.integers(0, 2)), rng.uniform(0, np.pi)) @ rotation
+    if draw < tilted + on_edge:
+        axis = 0 if rng.random() < 0.75 else 1
+        return rotation @ about_axis(axis, np.pi / 2)
+    return rotation @ about_axis(0, rng.normal(0, 0.06)) @ about_axis(1, rng.normal(0, 0.06))
+
+
+def about_axis(axis: int, angle: float) -> NDArray[np.float64]:
+    """Return the (3, 3) rotation by an angle in radians about axis 0 (x), 1 (y) or 2 (z)."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    rotation = np.eye(3)
+    first, second = [i for i in range(3) if i != axis]
+    rotation[first, first] = rotation[second, second] = cos
+    rotation[first, second], rotation[second, first] = (-sin, sin) if axis != 1 else (sin, -sin)
+    return rotation
+
+
+def _bounds(group: Sequence[Phantom]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    bounds = [phantom.bounds_mm() for phantom in group]
+    low = np.min([low for low, _ in bounds], axis=0).astype(np.float64)
+    return low, np.max([high for _, high in bounds], axis=0).astype(np.float64)
+
+
+@numba.njit(cache=True, fastmath=False)  # type: ignore[untyped-decorator]
+def _rasterise(
+    triangles: NDArray[np.float32],
+    origin: NDArray[np.float32],
+    cell: float,
+    low: NDArray[np.float32],
+    high: NDArray[np.float32],
+) -> None:
+    """Widen `low` and `high` by every triangle, in every cell that it may touch."""
+    for index in range(triangles.shape[0]):
+        t = triangles[index]
+        x0, y0, z0 = (t[0, 0] - origin[0]) / cell, (t[0, 1] - origin[1]) / cell, t[0, 2] - origin[2]
+        x1, y1, z1 = (t[1, 0] - origin[0]) / cell, (t[1, 1] - origin[1]) / cell, t[1, 2] - origin[2]
+        x2, y2, z2 = (t[2, 0] - origin[0]) / cell, (t[2, 1] - origin[1]) / cell, t[2, 2] - origin[2]
+        first_x = min(max(int(np.floor(min(x0, x1, x2))), 0), low.shape[0] - 1)
+        last_x = min(max(int(np.floor(max(x0, x1, x2))), 0), low.shape[0] - 1)
+        first_y = min(max(int(np.floor(min(y0, y1, y2))), 0), low.shape[1] - 1)
+        last_y = min(max(int(np.floor(max(y0, y1, y2))), 0), low.shape[1] - 1)
+        z_low, z_high = min(z0, z1, z2), max(z0, z1, z2)
+        area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+        flat = abs(area) < 1e-6
+        if area < 0:
+            x1, y1, z1, x2, y2, z2 = x2, y2, z2, x1, y1, z1
+            area = -area
+        gx, gy = 0.0, 0.0
+        if not flat:
+            gx = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) / area
+            gy = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) / area
+        reach = 0.5 * (abs(gx) + abs(gy))
+        for i in range(first_x, last_x + 1):
+            for j in range(first_y, last_y + 1):
+                cx, cy = i + 0.5, j + 0.5
+                if not flat:
+                    # A cell is outside if all of it lies on the outer side of one edge.
+                    if _outside(x0, y0, x1, y1, cx, cy) or _outside(x1, y1, x2, y2, cx, cy):
+                        continue
+                    if _outside(x2, y2, x0, y0, cx, cy):
+                        continue
+                    z = z0 + gx * (cx - x0) + gy * (cy - y0)
+                    bottom, top = max(z - reach, z_low), min(z + reach, z_high)
+                else:
+                    bottom, top = z_low, z_high
+                low[i, j] = min(low[i, j], bottom)
+                high[i, j] = max(high[i, j], top)
+
+
+@numba.njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+def _outside(ax: float, ay: float, bx: float, by: float, cx: float, cy: float) -> bool:
+    dx, dy = bx - ax, by - ay
+    return dx * (cy - ay) - dy * (cx - ax) < -0.5 * (abs(dx) + abs(dy))
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _rests(
+    heights: NDArray[np.float32], low: NDArray[np.float32], xs: NDArray[np.int64], ys: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the height at which an object with these lowest points comes to rest at each place."""
+    rests = np.full(xs.shape[0], -1e9)
+    for k in range(xs.shape[0]):
+        for i in range(low.shape[0]):
+            for j in range(low.shape[1]):
+                if low[i, j] < 1e9:
+                    rests[k] = max(rests[k], heights[xs[k] + i, ys[k] + j] - low[i, j])
+    return rests
