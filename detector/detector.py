@@ -35,7 +35,7 @@ class Detector:
         model_sha256: SHA-256 of the model file, hex.
     """
 
-    def __init__(self, session: Session | Sequence[Session], card: ModelCard, model_sha256: str):
+    def __init__(self, session: Session | Sequence[Session], card: ModelCard, model_sha256: str) -> None:
         sessions = list(session) if isinstance(session, Sequence) else [session]
         if not sessions:
             raise ModelError("expected at least one session")
@@ -70,8 +70,9 @@ class Detector:
             verify_seal(model_bytes, card)
             pool = [first, *(OnnxSession(model_bytes) for _ in range(sessions - 1))]
             detector = cls(pool, card, hashlib.sha256(model_bytes).hexdigest())
+            blank = np.full((card.input_size_px, card.input_size_px, 3), PAD_VALUE, np.uint8)
             for one in pool:
-                detector._look(one, np.full((card.input_size_px,) * 2 + (3,), PAD_VALUE, np.uint8), MIN_SCORE)
+                detector._look(one, blank, MIN_SCORE)
         except ModelError as error:
             raise type(error)(f"{file}: {error}") from error
         return detector
@@ -151,7 +152,7 @@ def _check_shapes(session: Session, card: ModelCard) -> None:
     if len(out) != 3 or out[0] not in (1, None) or out[axis] not in (length, None):
         expected = f"(1, {length}, N)" if card.head == "raw" else "(1, K, 6)"
         raise ModelCardError(
-            f"a {card.head} head with {len(card.classes)} classes gives {expected}, the network gives {out}; export again"
+            f"a {card.head} head with {len(card.classes)} classes gives {expected}, the network {out}; export again"
         )
 
 

@@ -46,7 +46,7 @@ class OnnxSession:
     the latency.
     """
 
-    def __init__(self, model_bytes: bytes):
+    def __init__(self, model_bytes: bytes) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -55,7 +55,7 @@ class OnnxSession:
         options.log_severity_level = 4
         try:
             self._session = onnxruntime.InferenceSession(model_bytes, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no base class
+        except Exception as error:  # onnxruntime's exceptions share no base class
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise ModelError(f"not an ONNX model that onnxruntime can load ({reason}); export it again") from error
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
@@ -90,7 +90,7 @@ class OnnxSession:
         """
         try:
             (output,) = self._session.run([self._output.name], {self._input.name: blob})
-        except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no base class
+        except Exception as error:  # onnxruntime's exceptions share no base class
             raise InferenceError(f"onnxruntime failed on a blob of shape {blob.shape}: {error}") from error
         return np.asarray(output, np.float32)
 

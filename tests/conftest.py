@@ -1,4 +1,4 @@
-"""Fixtures that the tests of several rooms use: tiny sealed models, built here, with a behaviour that is easy to tell."""
+"""Fixtures that the tests of several rooms use: tiny sealed models whose behaviour is easy to tell."""
 
 from __future__ import annotations
 

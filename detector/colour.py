@@ -1,0 +1,70 @@
+"""The canonical pseudo-colour of a dual-energy view: organic orange, light metal green, heavy metal blue, thick dark.
+
+The hue follows R = ln T_low / ln T_high. Beam hardening lets R fall with thickness, so the R that stands for organic
+material, aluminium and iron is looked up by the attenuation of the high-energy channel.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["dual_energy_to_rgb"]
+
+# R of organic material, aluminium and iron by high-channel attenuation, for 140-160 kVp through a GOS / 0.6 mm Cu /
+# CsI pair of detectors; computed with spekpy and xraydb.
+_ATTENUATION: Final = np.array([0.0, 0.3, 1.0, 3.0, 5.0])
+_R_ORGANIC: Final = np.array([1.22, 1.21, 1.18, 1.15, 1.14])
+_R_ALUMINIUM: Final = np.array([1.78, 1.72, 1.52, 1.35, 1.27])
+_R_IRON: Final = np.array([2.70, 2.54, 2.06, 1.56, 1.37])
+# Hue at class 0 (organic), 1 (aluminium) and 2 (iron), with one more between each; RGB at half brightness.
+_CLASS: Final = np.array([0.0, 0.45, 1.0, 1.5, 2.0])
+_HUES_RGB: Final = np.array([[245, 130, 25], [215, 165, 40], [70, 165, 60], [40, 130, 150], [30, 70, 190]], np.float64)
+# Brightness is T_mean to this power: thin things stay visible, 20 mm of steel are nearly black.
+_GAMMA: Final = 0.55
+_FLOOR: Final = 1e-4
+# Below this attenuation noise decides R, so the colour fades to that of organic material.
+_THIN: Final = 0.04
+
+
+def dual_energy_to_rgb(low: NDArray[np.floating], high: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return the (H, W, 3) pseudo-colour of two (H, W) transmissions, 1 = air.
+
+    Values are clipped to 0.0001..1.
+
+    Raises:
+        ValueError: the shapes differ or a value is not finite.
+    """
+    if low.shape != high.shape or low.ndim != 2:
+        raise ValueError(f"expected two (H, W) transmissions, got {low.shape} and {high.shape}")
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise ValueError("expected finite transmissions")
+    picture = np.empty((*low.shape, 3), np.uint8)
+    # In strips: the intermediate arrays would take ten times the memory of a large view.
+    rows = max(1, 1_000_000 // max(1, low.shape[1]))
+    for top in range(0, low.shape[0], rows):
+        strip = slice(top, top + rows)
+        picture[strip] = _strip(low[strip], high[strip])
+    return picture
+
+
+def _strip(low: NDArray[np.floating], high: NDArray[np.floating]) -> NDArray[np.uint8]:
+    low, high = low.astype(np.float64).clip(_FLOOR, 1.0), high.astype(np.float64).clip(_FLOOR, 1.0)
+    attenuation_low, attenuation = -np.log(low), -np.log(high)
+    ratio = attenuation_low / np.maximum(attenuation, 1e-6)
+    organic, aluminium, iron = (
+        np.interp(attenuation, _ATTENUATION, known) for known in (_R_ORGANIC, _R_ALUMINIUM, _R_IRON)
+    )
+    material = np.where(
+        ratio < aluminium,
+        (ratio - organic) / (aluminium - organic),
+        1.0 + (ratio - aluminium) / (iron - aluminium),
+    ).clip(0.0, 2.0)
+    material *= np.clip(attenuation / _THIN, 0.0, 1.0)
+    hue = np.stack([np.interp(material, _CLASS, channel) for channel in _HUES_RGB.T], axis=-1)
+    light = (((low + high) / 2) ** _GAMMA)[..., None]
+    # White at light 1, the hue at light 1/2, black at light 0, linear between.
+    colour = np.where(light > 0.5, hue + (255.0 - hue) * (2.0 * light - 1.0), hue * 2.0 * light)
+    return np.rint(colour).clip(0, 255).astype(np.uint8)
