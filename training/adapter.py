@@ -1,0 +1,423 @@
+"""The one file that names ultralytics: its trainer, its networks, its exporter, behind functions of our own.
+
+Importing this module prepares and imports ultralytics, which reads its environment at import: it must not look for
+updates, install packages or write settings into the user's home. Everything else in `training` imports this module
+inside the functions that need it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from copy import copy
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from detector.taxonomy import LABELS
+from training.budget import EpochOrder, Progress, planned_epochs
+from training.config import RunConfig
+from training.errors import WeightsError
+from training.labelled import LabelledImage, RunData
+from training.scanner_look import scanner_look
+from training.vision_ops import provide_torchvision_ops
+
+os.environ.update(YOLO_OFFLINE="1", YOLO_AUTOINSTALL="0", NO_ALBUMENTATIONS_UPDATE="1")
+os.environ.setdefault("YOLO_CONFIG_DIR", str(Path(tempfile.gettempdir()) / f"parcelray-ultralytics-{os.getuid()}"))
+Path(os.environ["YOLO_CONFIG_DIR"]).mkdir(parents=True, exist_ok=True)
+provide_torchvision_ops()
+
+from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
+from ultralytics.data.dataset import YOLODataset  # noqa: E402
+from ultralytics.engine.exporter import Exporter  # noqa: E402
+from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
+from ultralytics.nn.tasks import DetectionModel, load_checkpoint  # noqa: E402
+from ultralytics.utils import LOGGER, SETTINGS  # noqa: E402
+
+__all__ = ["LOGGER", "Trainer", "export_onnx", "is_checkpoint", "load_network", "raw_output", "save_slim"]
+
+SETTINGS.update(sync=False)
+_NAMES: Final = dict(enumerate(LABELS))
+_PROGRESS_FILE: Final = "progress.json"
+
+
+class _TrainingModel(DetectionModel):  # type: ignore[misc]
+    """The network as it trains on a CPU: forward in bfloat16 and channels last, loss in float32.
+
+    Copies and pickles of it are plain `DetectionModel`s, so that no checkpoint depends on this class.
+    """
+
+    bf16 = False
+
+    def forward(self, x: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as wide as the base class
+        """Run the network, or the loss where `x` is a batch."""
+        if isinstance(x, dict) or not (self.bf16 and self.training):
+            return super().forward(x, *args, **kwargs)
+        with torch.autocast("cpu", torch.bfloat16):
+            return _as_float32(super().forward(x.contiguous(memory_format=torch.channels_last), *args, **kwargs))
+
+    def __reduce_ex__(self, protocol: Any) -> Any:  # noqa: ANN401
+        state = {key: value for key, value in self.__dict__.items() if key != "bf16"}
+        return DetectionModel.__new__, (DetectionModel,), state
+
+
+def _as_float32(outputs: Any) -> Any:  # noqa: ANN401
+    """Return nested outputs in float32; of feature maps the loss only reads shape and type, so none is copied."""
+    if isinstance(outputs, dict):
+        return {
+            key: [torch.empty((), dtype=torch.float32).expand(item.shape) for item in value]
+            if key == "feats"
+            else _as_float32(value)
+            for key, value in outputs.items()
+        }
+    return outputs.float() if isinstance(outputs, torch.Tensor) else outputs
+
+
+class _CatalogueDataset(YOLODataset):  # type: ignore[misc]
+    """Images and boxes as `labelled` hands them over, instead of text files beside the images."""
+
+    def __init__(self, images: Sequence[LabelledImage], **options: Any):
+        self.images = images
+        super().__init__(img_path="", task="detect", **options)
+
+    def get_img_files(self, img_path: object) -> list[str]:  # noqa: ARG002 - the base class's signature
+        """Return the image files."""
+        return [str(image.path) for image in self.images]
+
+    def get_labels(self) -> list[dict[str, Any]]:
+        """Return boxes as normalised centre, width and height."""
+        return [_label_entry(image) for image in self.images]
+
+
+def _label_entry(image: LabelledImage) -> dict[str, Any]:
+    corners = image.xyxy.reshape(-1, 2, 2)
+    xywh = np.hstack([corners.mean(axis=1), corners[:, 1] - corners[:, 0]])
+    side = np.array([image.width, image.height] * 2, np.float64)
+    return {
+        "im_file": str(image.path),
+        "shape": (image.height, image.width),
+        "cls": image.label_ids.reshape(-1, 1).astype(np.float32),
+        "bboxes": (xywh / side).astype(np.float32),
+        "segments": [],
+        "keypoints": None,
+        "normalized": True,
+        "bbox_format": "xywh",
+    }
+
+
+class Trainer(DetectionTrainer):  # type: ignore[misc]
+    """Ultralytics' trainer on our data, with a clock, short epochs and checkpoints that are never half written."""
+
+    def __init__(self, run: RunConfig, data: RunData, resume: Path | None = None):
+        self.run, self.run_data = run, data
+        self.folder = Path(run.out)
+        self.progress = Progress.load(self.folder / _PROGRESS_FILE) if resume else Progress()
+        self.asked_to_stop = False
+        self.fresh_fitness = False
+        self._process_start = time.monotonic()
+        self._epochs_here = 0
+        super().__init__(overrides=_overrides(run, resume))
+        self.args.workers = run.workers  # the base class allows a CPU none
+        if run.hours is not None:
+            self.epochs = self.args.epochs = planned_epochs(self.progress, run.hours * 3600)
+        for event, action in (
+            ("on_train_start", Trainer._settle),
+            ("on_train_epoch_start", Trainer._follow_clock),
+            ("on_train_batch_end", Trainer._heed_stop),
+            ("on_fit_epoch_end", Trainer._report),
+        ):
+            self.add_callback(event, action)
+
+    # -- data ---------------------------------------------------------------------------------------------------
+
+    def get_dataset(self) -> dict[str, Any]:
+        """Return the description that the base class expects; the images come from `run_data`."""
+        return {"train": "train", "val": "val", "nc": len(LABELS), "names": _NAMES, "channels": 3, "path": ""}
+
+    def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:  # noqa: ANN401
+        """Return the data set of one split."""
+        return _CatalogueDataset(
+            self.run_data.train if img_path == "train" else self.run_data.val,
+            data=self.data,
+            imgsz=self.args.imgsz,
+            batch_size=batch,
+            augment=mode == "train",
+            hyp=self.args,
+            rect=mode == "val",
+            cache="ram" if self.run.cache_ram else None,
+            stride=32,
+            pad=0.0 if mode == "train" else 0.5,
+            prefix=f"{mode}: ",
+        )
+
+    def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:  # noqa: ANN401, ARG002
+        """Return the batches of one split: for training, one epoch after another in seeded order."""
+        dataset = self.build_dataset(dataset_path, mode, batch_size)
+        images = len(dataset)
+        sampler = None
+        if mode == "train":
+            batch_size = min(batch_size, images)
+            wanted = self.run.epoch_images or images
+            sampler = EpochOrder(
+                images, max(wanted // batch_size, 1) * batch_size, self.run.seed, self.progress.epochs_done
+            )
+        workers = self.run.workers if mode == "train" else 0
+        return InfiniteDataLoader(
+            dataset=dataset,
+            batch_size=min(batch_size, images),
+            sampler=sampler,
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
+            pin_memory=self.device.type == "cuda",
+            collate_fn=dataset.collate_fn,
+            worker_init_fn=seed_worker,
+            generator=torch.Generator().manual_seed(self.run.seed + self.progress.epochs_done),
+        )
+
+    def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Bring a batch to the device, in 0..1, shrunk to this batch's side."""
+        for key, value in batch.items():
+            if isinstance(value, torch.Tensor):
+                batch[key] = value.to(self.device, non_blocking=self.device.type == "cuda")
+        images = batch["img"].float() / 255
+        side = random.randrange(self.run.smallest_imgsz, self.run.imgsz + 1, 32)  # noqa: S311 - not a secret
+        if side != images.shape[-1]:
+            images = torch.nn.functional.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
+        batch["img"] = images
+        return batch
+
+    # -- network ------------------------------------------------------------------------------------------------
+
+    def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:  # noqa: ANN401, ARG002
+        """Return the network, from random weights or from an own checkpoint of which every tensor must fit."""
+        model = _TrainingModel(cfg, nc=len(LABELS), ch=3, verbose=False)
+        model.names = _NAMES
+        model.bf16 = self.run.bf16 and self.device.type == "cpu"
+        if weights is None and self.run.weights is not None:
+            weights = load_network(Path(self.run.weights))
+        if weights is not None:
+            LOGGER.info(f"Transferred {_transfer(weights, model)} items from {self.run.weights or 'the checkpoint'}")
+        if self.device.type == "cpu":
+            model = model.to(memory_format=torch.channels_last)
+        return model
+
+    # -- clock, checkpoints, log --------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        torch.set_num_threads(self.run.threads)
+        self.train_time_start -= self.progress.elapsed_s
+
+    def _follow_clock(self) -> None:
+        if self.run.hours is not None:
+            self.epochs = self.args.epochs = planned_epochs(self.progress, self.run.hours * 3600)
+            self._setup_lr_function()
+        self.args.close_mosaic = max(round(self.epochs * self.run.augmentation.close_mosaic), 0)
+        self._epoch_images = 0
+        self._epoch_start = time.monotonic()
+
+    def _setup_lr_function(self) -> None:
+        span = self.epochs
+        low = self.run.lrf
+        if self.run.cos:
+            self.lf = lambda epoch: low + (1 - low) * (1 + np.cos(np.pi * min(epoch / span, 1.0))) / 2
+        else:
+            self.lf = lambda epoch: max(1 - epoch / span, 0.0) * (1 - low) + low
+        self.scheduler.lr_lambdas = [self.lf] * len(self.optimizer.param_groups)
+
+    def _heed_stop(self) -> None:
+        self._epoch_images += self.batch_size
+        if self.asked_to_stop:
+            self.stop = True
+
+    def validate(self) -> tuple[dict[str, float], float | None]:
+        """Validate every `val_every` epochs and at the end; in between, and when asked to stop, keep the last figures."""
+        last = self.epoch + 1 >= self.epochs
+        self.fresh_fitness = not self.asked_to_stop and (last or (self.epoch + 1) % self.run.val_every == 0)
+        self._train_rate = self._epoch_images / (time.monotonic() - self._epoch_start)
+        if not self.fresh_fitness:
+            return self.metrics, self.fitness
+        return super().validate()  # type: ignore[no-any-return]
+
+    def save_model(self) -> bool:
+        """Write the checkpoint beside the last one, then put it in its place; `best` only after a validation."""
+        last, best = self.last, self.best
+        self.last, self.best = self.wdir / "last.partial", self.wdir / "best.partial"
+        try:
+            super().save_model()
+            for partial, final, keep in ((self.best, best, self.fresh_fitness), (self.last, last, True)):
+                if partial.exists():
+                    _put_in_place(partial, final, keep=keep)
+        finally:
+            self.last, self.best = last, best
+        here = time.monotonic() - self._process_start
+        self._epochs_here += 1
+        # The first epoch of a process carries the caching of images; it is left out as soon as there is another.
+        if self._epochs_here == 1:
+            self._first_epoch_end, self._elapsed_before = here, self.progress.elapsed_s
+        measured = (here - self._first_epoch_end) / max(self._epochs_here - 1, 1) if self._epochs_here > 1 else 0.0
+        epoch_s = measured or self.progress.epoch_s or time.monotonic() - self._epoch_start
+        self.progress = Progress(self.epoch + 1, self._elapsed_before + here, epoch_s)
+        self.progress.save(self.folder / _PROGRESS_FILE)
+        return True
+
+    def _report(self) -> None:
+        if not hasattr(self, "tloss") or self.tloss is None:
+            return
+        losses = " ".join(f"{name.removesuffix('_loss')} {float(value):.3f}" for name, value in self.tloss.items())
+        found = f" val mAP50 {self.metrics.get('metrics/mAP50(B)', 0.0):.3f}" if self.fresh_fitness else ""
+        rate = self.optimizer.param_groups[0]["lr"]
+        LOGGER.info(
+            f"epoch {self.epoch + 1}/{self.epochs} {self.progress.elapsed_s / 60:.1f} min {self._train_rate:.1f} img/s"
+            f" lr {rate:.2e} {losses}{found}"
+        )
+
+    def final_eval(self) -> None:
+        """Do nothing: the last epoch was validated, and the checkpoints stay as they are."""
+
+
+def _overrides(run: RunConfig, resume: Path | None) -> dict[str, Any]:
+    gpu = run.device not in {"auto", "cpu"} or (run.device == "auto" and torch.cuda.is_available())
+    how = run.augmentation
+    same_name = ("scale", "degrees", "translate", "shear", "fliplr", "flipud", "hsv_h", "hsv_s", "hsv_v", "mosaic")
+    folder = Path(run.out).resolve()
+    options = {
+        "model": str(resume) if resume else f"{run.model}.yaml",
+        "epochs": run.epochs or 100_000,
+        "batch": run.batch,
+        "imgsz": run.imgsz,
+        "nbs": run.nbs,
+        "optimizer": run.optimiser,
+        "lr0": run.lr0,
+        "lrf": run.lrf,
+        "cos_lr": run.cos,
+        "warmup_epochs": run.warmup_epochs,
+        "warmup_bias_lr": 0.1 if run.optimiser == "SGD" else 0.0,
+        "momentum": run.momentum,
+        "weight_decay": run.weight_decay,
+        "cls_pw": run.class_balance,
+        "seed": run.seed,
+        "save_dir": str(folder),
+        "project": str(folder.parent),
+        "name": folder.name,
+        "exist_ok": True,
+        "device": ("0" if run.device == "auto" else run.device) if gpu else "cpu",
+        "amp": "bf16" if gpu and run.bf16 else False,
+        "deterministic": False,
+        "pretrained": False,
+        "patience": 0,
+        "plots": run.plots,
+        "compile": run.compile,
+        "workers": run.workers,
+        "verbose": False,
+        "close_mosaic": 1 if how.close_mosaic else 0,
+        "augmentations": scanner_look(how),
+        **{key: getattr(how, key) for key in same_name},
+    }
+    return {**options, "resume": str(resume)} if resume else options
+
+
+def _put_in_place(partial: Path, final: Path, *, keep: bool) -> None:
+    if not keep:
+        partial.unlink()
+        return
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(final)
+
+
+def _transfer(source: Any, target: Any) -> str:  # noqa: ANN401
+    """Copy all weights, or none.
+
+    Raises:
+        WeightsError: a tensor has no counterpart of its shape.
+    """
+    ours, theirs = target.state_dict(), source.float().state_dict()
+    fitting = {key for key, value in theirs.items() if key in ours and ours[key].shape == value.shape}
+    if len(fitting) != len(ours) or len(theirs) != len(ours):
+        raise WeightsError(
+            f"only {len(fitting)} of {len(ours)} tensors of the checkpoint fit the network; "
+            "use the 'model' that the checkpoint was trained with"
+        )
+    target.load_state_dict(theirs)
+    return f"{len(fitting)}/{len(ours)}"
+
+
+# -- weights and export ---------------------------------------------------------------------------------------------
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Return whether the file holds weights of a run."""
+    try:
+        load_network(path)
+    except WeightsError:
+        return False
+    return True
+
+
+def load_network(path: Path) -> Any:  # noqa: ANN401
+    """Return the network of a checkpoint, float32, in evaluation mode.
+
+    Raises:
+        WeightsError: the file cannot be read, or its classes are not those of the taxonomy.
+    """
+    try:
+        network, _ = load_checkpoint(str(path))
+    except Exception as error:  # noqa: BLE001 - whatever unpickling foreign bytes raises
+        raise WeightsError(f"{path}: not weights of a ParcelRay run ({error})") from error
+    names = tuple(network.names.values())
+    if names != LABELS[: len(names)]:
+        raise WeightsError(f"{path}: its classes {names} are not the labels of this software")
+    return network
+
+
+def save_slim(source: Path, target: Path) -> None:
+    """Write the averaged weights alone, in half precision: enough to continue from, without paths of this machine."""
+    network = load_network(source)
+    network.args = {"task": "detect", "imgsz": network.args["imgsz"]}
+    network.criterion = None
+    network.pt_path = None
+    network = network.half().to(memory_format=torch.contiguous_format)
+    for parameter in network.parameters():
+        parameter.requires_grad = False
+    partial = target.with_suffix(".partial")
+    torch.save(
+        {"model": network, "ema": None, "epoch": -1, "train_args": network.args, "license": "AGPL-3.0-or-later"},
+        partial,
+    )
+    partial.replace(target)
+
+
+def raw_output(network: Any, blob: NDArray[np.float32]) -> NDArray[np.float32]:  # noqa: ANN401
+    """Return what the network computes for a (1, 3, S, S) blob: [1, 4 + classes, N]."""
+    network.eval()
+    with torch.inference_mode():
+        output = network(torch.from_numpy(blob))
+    output = output[0] if isinstance(output, tuple) else output
+    return np.asarray(output.numpy(), np.float32)
+
+
+def export_onnx(weights: Path, imgsz: int, opset: int) -> bytes:
+    """Return the network as ONNX bytes: float32, one image of `imgsz`, raw head."""
+    network = load_network(weights)
+    network.pt_path = "model.pt"  # the exporter names its file after it
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter warns about itself
+        network.pt_path = str(Path(folder) / "model.pt")
+        exporter = Exporter(
+            overrides={
+                "format": "onnx", "imgsz": imgsz, "opset": opset, "simplify": False, "dynamic": False, "device": "cpu",
+                "batch": 1, "verbose": False,
+            }
+        )  # fmt: skip
+        file = exporter(model=network)
+        return Path(file).read_bytes()
+
+
+_unused: tuple[Callable[..., Any], ...] = (copy,)

@@ -1,0 +1,79 @@
+"""How many epochs fit into a given time, and which images each epoch sees. Both survive a kill."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["EpochOrder", "Progress", "planned_epochs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run had come at its last checkpoint.
+
+    Attributes:
+        epochs_done: whole epochs.
+        elapsed_s: wall clock of all processes of the run together.
+        epoch_s: mean of an epoch in the last of them, validation and saving included.
+    """
+
+    epochs_done: int = 0
+    elapsed_s: float = 0.0
+    epoch_s: float = 0.0
+
+    @classmethod
+    def load(cls, path: Path) -> Progress:
+        """Read what `save` wrote; a run that has saved nothing yet has made no progress."""
+        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else cls()
+
+    def save(self, path: Path) -> None:
+        """Replace the file atomically."""
+        partial = path.with_suffix(".partial")
+        with partial.open("w", encoding="utf-8") as file:
+            json.dump(asdict(self), file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+
+
+def planned_epochs(progress: Progress, budget_s: float) -> int:
+    """Return after how many epochs in all the run must end to keep within `budget_s`: at least one more than done.
+
+    An epoch that would end past the budget by less than half its length is still begun.
+    """
+    if progress.epoch_s <= 0:
+        return 100_000  # nothing measured yet: the first epoch runs with the first learning rate
+    left = (budget_s - progress.elapsed_s) / progress.epoch_s
+    return progress.epochs_done + max(1, math.floor(left + 0.5))
+
+
+class EpochOrder:
+    """Goes through `images` indices in seeded random order, `epoch_images` an epoch, no image twice before all once.
+
+    A function of seed and epoch alone, so that a resumed run goes on with the images that it has not seen.
+    """
+
+    def __init__(self, images: int, epoch_images: int, seed: int, first_epoch: int = 0):
+        self.images, self.epoch_images, self.seed, self.epoch = images, epoch_images, seed, first_epoch
+
+    def __len__(self) -> int:
+        return self.epoch_images
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield the indices of the next epoch."""
+        start = self.epoch * self.epoch_images
+        self.epoch += 1
+        position = start
+        while position < start + self.epoch_images:
+            turn, offset = divmod(position, self.images)
+            order = np.random.default_rng([self.seed, turn]).permutation(self.images)
+            part = order[offset : offset + start + self.epoch_images - position]
+            position += len(part)
+            yield from (int(index) for index in part)

@@ -1,0 +1,40 @@
+"""`parcelray train RUN.yaml`: trains a model from one YAML file."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `parcelray train`."""
+    parser.add_argument("run", metavar="RUN.yaml", help="the run; see training/runs/nano.yaml")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    parser.add_argument("--catalogue", action="append", metavar="DIR", help="instead of the file's catalogues")
+    parser.add_argument("--out", metavar="DIR", help="instead of the file's folder")
+    parser.add_argument("--weights", metavar="FILE", help="own checkpoint to start from")
+    parser.add_argument("--hours", type=float, help="wall-clock budget, instead of the file's length")
+    parser.add_argument("--epochs", type=int, help="number of epochs, instead of the file's length")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train; 0 finished, 1 stopped early with a checkpoint to resume from."""
+    from training.config import load_run, with_overrides  # noqa: PLC0415
+    from training.train import train  # noqa: PLC0415
+
+    config = with_overrides(
+        load_run(arguments.run),
+        catalogues=arguments.catalogue,
+        out=arguments.out,
+        weights=arguments.weights,
+        hours=arguments.hours,
+        epochs=arguments.epochs,
+    )
+    result = train(config, resume=arguments.resume)
+    how = "finished" if result.finished else "stopped; go on with --resume"
+    print(
+        f"{how}: {result.epochs} epochs in {result.elapsed_s / 60:.1f} min, val mAP50 {result.map50:.3f}, "
+        f"weights {result.weights}"
+    )
+    return 0 if result.finished else 1

@@ -1,0 +1,91 @@
+"""The images and boxes that a run trains on: the splits of its catalogues, joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.catalogue import Catalogue, require_trainable
+from datasets.records import Split
+from detector.taxonomy import LABELS
+from training.config import RunConfig
+from training.errors import TrainingError
+
+__all__ = ["LabelledImage", "RunData", "load_run_data", "spread"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledImage:
+    """One image file with its boxes.
+
+    Attributes:
+        path: of the file.
+        width: pixels.
+        height: pixels.
+        label_ids: (N,) indices into `LABELS`.
+        xyxy: (N, 4) pixels, clipped to the image.
+    """
+
+    path: Path
+    width: int
+    height: int
+    label_ids: NDArray[np.int64]
+    xyxy: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """What a run trains and validates on, and the version of each catalogue it comes from."""
+
+    train: tuple[LabelledImage, ...]
+    val: tuple[LabelledImage, ...]
+    versions: tuple[str, ...]
+
+
+def load_run_data(run: RunConfig) -> RunData:
+    """Read the catalogues of a run; the images are not opened.
+
+    Raises:
+        CatalogueError: a catalogue cannot be used.
+        ResearchOnlyError: one is research-only and the run does not say that it may be trained on.
+        TrainingError: there is nothing to train or to validate on.
+    """
+    train: list[LabelledImage] = []
+    val: list[LabelledImage] = []
+    versions: list[str] = []
+    for folder in run.catalogues:
+        catalogue = Catalogue.load(folder)
+        require_trainable(catalogue, allow_research_only=run.allow_research_only)
+        train += _labelled(catalogue, "train")
+        val += _labelled(catalogue, "val")
+        versions.append(catalogue.version)
+    for split, images in (("train", train), ("val", val)):
+        if not any(len(image.label_ids) for image in images):
+            raise TrainingError(
+                f"no annotated image in the {split!r} split of {', '.join(run.catalogues)}; "
+                "split the catalogue with `parcelray catalogue split`"
+            )
+    return RunData(tuple(train), spread(val, run.val_images), tuple(versions))
+
+
+def spread(images: Sequence[LabelledImage], most: int) -> tuple[LabelledImage, ...]:
+    """Return at most `most` of the images, evenly spread over their order."""
+    if len(images) <= most:
+        return tuple(images)
+    return tuple(images[index] for index in np.linspace(0, len(images) - 1, most).round().astype(int))
+
+
+def _labelled(catalogue: Catalogue, split: Split) -> list[LabelledImage]:
+    images = []
+    for record in catalogue.images(split):
+        marks = catalogue.annotations_of(record)
+        xyxy = np.array([mark.xyxy for mark in marks], np.float64).reshape(-1, 2, 2)
+        xyxy = xyxy.clip(0.0, (record.width, record.height)).reshape(-1, 4)
+        ids = np.array([LABELS.index(mark.label) for mark in marks], np.int64)
+        solid = (xyxy[:, 2:] - xyxy[:, :2] >= 1.0).all(axis=1)
+        images.append(LabelledImage(catalogue.path_of(record), record.width, record.height, ids[solid], xyxy[solid]))
+    return images

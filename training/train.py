@@ -1,0 +1,115 @@
+"""Runs one training from start, or from its last checkpoint, to end; reads top to bottom."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from training.config import RunConfig
+from training.errors import TrainingError
+from training.labelled import load_run_data
+
+if TYPE_CHECKING:
+    from training.adapter import Trainer
+
+__all__ = ["TrainResult", "train"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a training run left behind.
+
+    Attributes:
+        folder: of the run.
+        weights: best checkpoint by validation, or the last one where none was validated.
+        finished: False if it was asked to stop before its end; resume it then.
+        epochs: done in all.
+        elapsed_s: wall clock of all processes of the run together.
+        map50: of the last validation.
+    """
+
+    folder: Path
+    weights: Path
+    finished: bool
+    epochs: int
+    elapsed_s: float
+    map50: float
+
+
+def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
+    """Train, and return where the weights are.
+
+    SIGTERM and the first Ctrl-C end it after the running batch, with a checkpoint to resume from.
+
+    Raises:
+        TrainingError: the folder already holds a run and `resume` is False, or holds none and it is True.
+        CatalogueError: a catalogue cannot be used.
+    """
+    folder = Path(run.out)
+    last = folder / "weights" / "last.pt"
+    if resume and not last.exists():
+        raise TrainingError(f"{folder}: nothing to resume; start the run without --resume")
+    if not resume and last.exists():
+        raise TrainingError(f"{folder}: already holds a run; go on with --resume, or name another folder in 'out'")
+    data = load_run_data(run)
+    if run.nice:
+        os.nice(run.nice)
+
+    from training.adapter import LOGGER, Trainer  # noqa: PLC0415 - seconds of imports
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.yaml").write_text(yaml.safe_dump(run.as_dict(), sort_keys=False), encoding="utf-8")
+    (folder / "data.yaml").write_text(
+        yaml.safe_dump({"versions": list(data.versions), "train": len(data.train), "val": len(data.val)}),
+        encoding="utf-8",
+    )
+    with _logged_to(LOGGER, folder / "train.log"):
+        trainer = Trainer(run, data, resume=last if resume else None)
+        with _stopping(trainer):
+            trainer.train()
+    best = folder / "weights" / "best.pt"
+    return TrainResult(
+        folder=folder,
+        weights=best if best.exists() else last,
+        finished=not trainer.asked_to_stop,
+        epochs=trainer.progress.epochs_done,
+        elapsed_s=trainer.progress.elapsed_s,
+        map50=float(trainer.metrics.get("metrics/mAP50(B)", 0.0)),
+    )
+
+
+@contextmanager
+def _stopping(trainer: Trainer) -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C ask the trainer to stop; a second one interrupts at once."""
+
+    def ask(number: int, frame: object) -> None:  # noqa: ARG001 - the signal handler's signature
+        if trainer.asked_to_stop:
+            raise KeyboardInterrupt
+        trainer.asked_to_stop = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _logged_to(logger: logging.Logger, path: Path) -> Iterator[None]:
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
