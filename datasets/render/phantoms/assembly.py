@@ -1,0 +1,163 @@
+"""Put a phantom together from plates, hollow shells and turned parts that lie in the xy plane.
+
+The frame of a phantom: x runs from butt to muzzle, y upwards as it is held, z is its thickness, so that it lies on
+its side. Shapes are shadows for an imaging simulator, not drawings: walls and proportions are drawn at random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from datasets.render.phantoms.outlines import Outline, inset, rounded
+from datasets.render.solids import Phantom, Solid, extrude, lathe, sweep
+
+__all__ = ["Assembly", "bored"]
+
+
+class Assembly:
+    """Collects solids; those of one material and weight become one mesh, which keeps moving and tracing cheap."""
+
+    def __init__(self) -> None:
+        self._meshes: dict[tuple[str, float], list[NDArray[np.float32]]] = {}
+
+    def add(self, solid: Solid, offset_mm: ArrayLike = (0, 0, 0), rotation: ArrayLike | None = None) -> None:
+        """Take in one solid, turned and then shifted."""
+        moved = solid.moved(rotation, offset_mm)
+        self._meshes.setdefault((moved.material, moved.weight), []).append(moved.triangles_mm)
+
+    def take(self, other: Phantom, offset_mm: ArrayLike = (0, 0, 0), rotation: ArrayLike | None = None) -> None:
+        """Take in everything another phantom is made of."""
+        for solid in other.solids:
+            self.add(solid, offset_mm, rotation)
+
+    def plate(
+        self,
+        outline_mm: ArrayLike,
+        thickness_mm: float,
+        material: str,
+        *,
+        z: float = 0,
+        holes: Iterable[ArrayLike] = (),
+    ) -> None:
+        """Add a flat part of one outline, its middle at height `z`."""
+        self.add(extrude(outline_mm, thickness_mm, material, holes_mm=holes), (0, 0, z))
+
+    def sides(
+        self, outline_mm: ArrayLike, gap_mm: float, wall_mm: float, material: str, *, holes: Iterable[ArrayLike] = ()
+    ) -> None:
+        """Add two equal plates with a gap between them: grip panels, sheet metal, rails."""
+        plate = extrude(outline_mm, wall_mm, material, holes_mm=holes)
+        for sign in (-1, 1):
+            self.add(plate, (0, 0, sign * (gap_mm + wall_mm) / 2))
+
+    def shell(
+        self,
+        points_mm: ArrayLike,
+        thickness_mm: float,
+        wall_mm: float,
+        material: str,
+        *,
+        radius_mm: ArrayLike = 1.0,
+        rim_mm: float | None = None,
+        holes: Iterable[ArrayLike] = (),
+    ) -> None:
+        """Add a hollow flat part: two sides of `wall_mm` and a rim of `rim_mm` around its edge.
+
+        `holes` go through the two sides and must lie inside the rim.
+        """
+        outer = rounded(points_mm, radius_mm)
+        inner = rounded(inset(points_mm, wall_mm if rim_mm is None else rim_mm), radius_mm)
+        self.sides(outer, thickness_mm - 2 * wall_mm, wall_mm, material, holes=holes)
+        self.plate(outer, thickness_mm - 2 * wall_mm, material, holes=[inner])
+
+    def loop(self, points_mm: ArrayLike, wall_mm: float, thickness_mm: float, material: str, radius_mm: float) -> None:
+        """Add a flat ring that follows a polygon: trigger guards, skeleton stocks."""
+        hole = rounded(inset(points_mm, wall_mm), radius_mm)
+        self.plate(rounded(points_mm, radius_mm), thickness_mm, material, holes=[hole])
+
+    def turned(
+        self,
+        profile_mm: ArrayLike,
+        material: str,
+        origin_mm: ArrayLike = (0, 0),
+        *,
+        angle_rad: float = 0.0,
+        z: float = 0.0,
+        sides: int = 14,
+        cavity: bool = False,
+    ) -> None:
+        """Add a turned part whose axis lies in the xy plane; the profile is (radius, distance along the axis)."""
+        solid = lathe(profile_mm, material, sides=sides)
+        x, y = np.asarray(origin_mm, np.float64)
+        self.add(solid.cavity() if cavity else solid, (x, y, z), _axis_along(angle_rad))
+
+    def rod(
+        self,
+        start_mm: ArrayLike,
+        length_mm: float,
+        radius_mm: float,
+        material: str,
+        *,
+        bore_mm: float = 0.0,
+        angle_rad: float = 0.0,
+        z: float = 0.0,
+        sides: int = 14,
+    ) -> None:
+        """Add a round bar, or a pipe where `bore_mm` (a radius) is given."""
+        profile: ArrayLike = [(radius_mm, 0.0), (radius_mm, length_mm)]
+        if bore_mm > 0:
+            profile = bored(profile, bore_mm)
+        self.turned(profile, material, start_mm, angle_rad=angle_rad, z=z, sides=sides)
+
+    def pin(self, centre_mm: ArrayLike, radius_mm: float, length_mm: float, material: str = "steel") -> None:
+        """Add a pin or screw across the thickness."""
+        x, y = np.asarray(centre_mm, np.float64)
+        half = length_mm / 2
+        self.add(lathe([(radius_mm, -half), (radius_mm, half)], material, sides=8), (x, y, 0))
+
+    def spring(
+        self,
+        start_mm: ArrayLike,
+        length_mm: float,
+        radius_mm: float,
+        *,
+        angle_rad: float = 0.0,
+        coils: int = 10,
+        squash: float = 1.0,
+    ) -> None:
+        """Add a wire spring; `squash` narrows it across the thickness."""
+        solid = _unit_spring(coils).scaled((radius_mm * squash, radius_mm, length_mm))
+        x, y = np.asarray(start_mm, np.float64)
+        self.add(solid, (x, y, 0), _axis_along(angle_rad))
+
+    def phantom(self, kind: str, label: str, attributes: tuple[str, ...] = ()) -> Phantom:
+        """Return what was collected as one centred phantom."""
+        solids = tuple(
+            Solid(np.concatenate(meshes), material, weight) for (material, weight), meshes in self._meshes.items()
+        )
+        return Phantom(kind, solids, label, attributes).centred()
+
+
+def bored(profile_mm: ArrayLike, radius_mm: float) -> Outline:
+    """Return a lathe profile with a straight hole of a radius all the way through."""
+    profile = np.asarray(profile_mm, np.float64)
+    # the two end discs of the lathe at the starting end cancel exactly
+    return np.concatenate([profile, [(radius_mm, profile[-1, 1]), (radius_mm, profile[0, 1])]])
+
+
+def _axis_along(angle_rad: float) -> NDArray[np.float64]:
+    """Return the rotation that lays the z axis into the xy plane at an angle to x."""
+    cos, sin = np.cos(angle_rad), np.sin(angle_rad)
+    return np.array([(0.0, -sin, cos), (0.0, cos, sin), (-1.0, 0.0, 0.0)])
+
+
+@lru_cache(maxsize=8)
+def _unit_spring(coils: int) -> Solid:
+    turn = np.linspace(0, 2 * np.pi * coils, 8 * coils + 1)
+    path = np.stack([np.cos(turn), np.sin(turn), turn / (2 * np.pi * coils) * 30], axis=1)
+    # wound long so that the wire keeps its cross-section, then made one unit high
+    return sweep(path, 0.13, "steel", sides=4).scaled((1, 1, 1 / 30))

@@ -1,0 +1,62 @@
+"""Flat outlines in the xy plane, (N, 2) in millimetres, for the extruded parts of phantoms."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Outline", "band", "circle", "inset", "placed", "rectangle", "rounded"]
+
+Outline = NDArray[np.float64]
+
+
+def rounded(points_mm: ArrayLike, radius_mm: ArrayLike, *, steps: int = 3) -> Outline:
+    """Round the corners of a polygon (N, 2) by one radius, or one a corner, as far as its edges allow."""
+    corner = np.asarray(points_mm, np.float64)
+    to_last, to_next = np.roll(corner, 1, axis=0) - corner, np.roll(corner, -1, axis=0) - corner
+    last_mm, next_mm = np.hypot(*to_last.T) + 1e-9, np.hypot(*to_next.T) + 1e-9
+    cut = np.minimum(np.broadcast_to(radius_mm, len(corner)), 0.48 * np.minimum(last_mm, next_mm))
+    start = corner + to_last * (cut / last_mm)[:, None]
+    end = corner + to_next * (cut / next_mm)[:, None]
+    t = np.linspace(0.0, 1.0, steps + 1)[None, :, None]
+    curve = (1 - t) ** 2 * start[:, None] + 2 * t * (1 - t) * corner[:, None] + t**2 * end[:, None]
+    return curve.reshape(-1, 2)
+
+
+def inset(points_mm: ArrayLike, distance_mm: float) -> Outline:
+    """Move every edge of a polygon inwards; only for outlines that are wide enough to take it."""
+    points = np.asarray(points_mm, np.float64)
+    following = np.roll(points, -1, axis=0)
+    turn = np.sign(np.sum(points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]))
+    edge = following - points
+    normal = turn * np.stack([-edge[:, 1], edge[:, 0]], axis=1) / (np.hypot(*edge.T) + 1e-9)[:, None]
+    before = np.roll(normal, 1, axis=0)
+    # the clamp keeps sharp corners from shooting away
+    mitre = np.maximum(1.0 + np.sum(normal * before, axis=1), 0.5)
+    return points + distance_mm * (normal + before) / mitre[:, None]
+
+
+def band(path_mm: ArrayLike, width_mm: ArrayLike) -> Outline:
+    """Thicken an open polyline (N, 2) by one width, or one a point: triggers, hammers, wire and straps."""
+    path = np.asarray(path_mm, np.float64)
+    tangent = np.gradient(path, axis=0)
+    tangent /= np.hypot(*tangent.T)[:, None] + 1e-9
+    half = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1) * (np.broadcast_to(width_mm, len(path))[:, None] / 2)
+    return np.concatenate([path + half, (path - half)[::-1]])
+
+
+def circle(centre_mm: ArrayLike, radius_mm: ArrayLike, *, sides: int = 16) -> Outline:
+    """Return a circle, or an ellipse for two radii."""
+    angle = np.arange(sides) * (2 * np.pi / sides)
+    return np.asarray(centre_mm, np.float64) + np.stack([np.cos(angle), np.sin(angle)], axis=1) * np.asarray(radius_mm)
+
+
+def rectangle(left: float, bottom: float, right: float, top: float) -> Outline:
+    """Return the four corners of an upright rectangle."""
+    return np.array([(left, bottom), (right, bottom), (right, top), (left, top)], np.float64)
+
+
+def placed(points_mm: ArrayLike, origin_mm: ArrayLike, angle_rad: float) -> Outline:
+    """Turn an outline about its own origin, then shift it."""
+    cos, sin = np.cos(angle_rad), np.sin(angle_rad)
+    return np.asarray(points_mm, np.float64) @ np.array([(cos, sin), (-sin, cos)]) + np.asarray(origin_mm, np.float64)
