@@ -27,6 +27,8 @@ from detector.image_headers import Header, read_header
 __all__ = ["ImageLimits", "decode"]
 
 _BRIGHTEST: Final = 99.9
+# The white level is looked up on a grid of about so many pixels.
+_SAMPLED_PIXELS: Final = 1_000_000
 _DAMAGED: Final = "the picture data are damaged or of a variant that is not supported; save it again as PNG"
 
 
@@ -118,15 +120,7 @@ def _decode_pages(data: bytes, header: Header) -> list[NDArray[Any]]:
 
 
 def _to_rgb(picture: NDArray[Any], header: Header) -> NDArray[np.uint8]:
-    if picture.dtype == np.uint8:
-        levels: NDArray[np.uint8] = picture
-    else:
-        colours = picture[..., :3] if picture.ndim == 3 else picture
-        scaled = picture / np.float32(_white_level(colours))
-        if picture.ndim == 3 and picture.shape[2] == 4:
-            # Opacity has the full scale of its type, whatever the scanner's white is.
-            scaled[..., 3] = picture[..., 3] / np.float32(_full_scale(picture[..., 3]))
-        levels = np.rint(scaled.clip(0.0, 1.0) * 255).astype(np.uint8)
+    levels = _as_uint8(picture) if picture.dtype == np.uint8 else _to_8_bits(picture)
     if header.inverted:
         levels = 255 - levels
     if levels.ndim == 2:
@@ -136,12 +130,30 @@ def _to_rgb(picture: NDArray[Any], header: Header) -> NDArray[np.uint8]:
     return _as_uint8(cv2.cvtColor(levels, cv2.COLOR_BGR2RGB))
 
 
+def _to_8_bits(picture: NDArray[Any]) -> NDArray[np.uint8]:
+    colours = picture[..., :3] if picture.ndim == 3 else picture
+    if picture.dtype == np.uint16:
+        # A table instead of arithmetic: a large view in floats would take gigabytes.
+        table = _quantised(np.arange(65536, dtype=np.float32) / np.float32(_white_level(colours)))
+        levels = table[picture]
+        if picture.ndim == 3 and picture.shape[2] == 4:
+            # Opacity has the full scale of its type, whatever the scanner's white is.
+            levels[..., 3] = picture[..., 3] >> 8
+        return levels
+    return _quantised(picture / np.float32(_white_level(picture)))
+
+
+def _quantised(shares: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.rint(shares.clip(0.0, 1.0) * 255).astype(np.uint8)
+
+
 def _over_white(bgra: NDArray[np.uint8], *, premultiplied: bool) -> NDArray[np.uint8]:
-    opacity = bgra[..., 3:].astype(np.uint16)
-    colour = bgra[..., 2::-1].astype(np.uint16)
-    share = colour * np.uint16(255) if premultiplied else colour * opacity
-    total = np.minimum(share + (np.uint16(255) - opacity) * np.uint32(255), 255 * 255)
-    return ((total + 127) // 255).astype(np.uint8)
+    picture = np.empty((*bgra.shape[:2], 3), np.uint8)
+    for row_rgb, row in zip(picture, bgra, strict=True):
+        opacity = row[:, 3:].astype(np.uint32)
+        share = row[:, 2::-1] * (np.uint32(255) if premultiplied else opacity)
+        row_rgb[:] = np.minimum(share + (255 - opacity) * 255 + 127, 255 * 255) // 255
+    return picture
 
 
 def _dual_energy(pages: list[NDArray[Any]]) -> NDArray[np.uint8]:
@@ -159,7 +171,8 @@ def _dual_energy(pages: list[NDArray[Any]]) -> NDArray[np.uint8]:
 def _white_level(values: NDArray[Any]) -> float:
     """Return the level that means air; see the module's docstring."""
     full = _full_scale(values)
-    level = float(np.percentile(values, _BRIGHTEST))
+    step = 1 + int((values.shape[0] * values.shape[1] / _SAMPLED_PIXELS) ** 0.5)
+    level = float(np.percentile(values[::step, ::step], _BRIGHTEST))
     return full if level >= full / 2 or level <= 0 else level
 
 

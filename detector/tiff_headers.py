@@ -70,7 +70,7 @@ def tiff_pages(data: bytes) -> tuple[TiffPage, ...]:
             raise UnreadableImageError("the TIFF's pages point in a circle; save it again")
         if len(pages) == MAX_PAGES:
             raise ImageTooLargeError(
-                f"the TIFF has more than {MAX_PAGES} pages; send one picture, or the low and the high energy of one view"
+                f"the TIFF has more than {MAX_PAGES} pages; send one picture, or the low and high energy of one view"
             )
         seen.add(at)
         tags, at = _directory(data, layout, at)
@@ -149,6 +149,8 @@ def _page(data: bytes, tags: dict[int, list[int]]) -> TiffPage:
         (_FLOAT, 64),
     ):
         raise UnreadableImageError(f"the TIFF has {bits}-bit samples of format {kind}; save it with 8 or 16 bits")
+    if kind == _FLOAT and samples > 1:
+        raise UnreadableImageError("the TIFF has float colours; save it as grey, or with 8 or 16 bits")
     if max(_first(tags, _TILE_WIDTH, 0), _first(tags, _TILE_LENGTH, 0)) > _MAX_TILE_SIDE_PX:
         raise ImageTooLargeError(f"the TIFF has tiles over {_MAX_TILE_SIDE_PX} pixels wide; save it in strips")
     offsets = tags.get(_STRIP_OFFSETS) or tags.get(_TILE_OFFSETS) or []
