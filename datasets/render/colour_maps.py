@@ -84,6 +84,8 @@ class ColourTable:
         sharpen_px: its radius.
         material_blur_px: smoothing of the material, which makers smooth more than brightness.
         material_bias: shift of the material index (a maker's thresholds).
+        dense_index: least material index where hardly anything comes through: scatter makes thick steel look organic
+            to the quotient, and makers show what dense matter they cannot tell as mixed or metal, never as organic.
         hue_shift_degrees: turn of all hues.
         saturation: factor on all saturations.
     """
@@ -97,6 +99,7 @@ class ColourTable:
     sharpen_px: float = 1.6
     material_blur_px: float = 0.8
     material_bias: float = 0.0
+    dense_index: float = 1.3
     hue_shift_degrees: float = 0.0
     saturation: float = 1.0
 
@@ -166,6 +169,8 @@ def show_colour(low: NDArray[np.float32], high: NDArray[np.float32], table: Colo
     if table.material_blur_px > 0:
         low_a, high_a = (cv2.GaussianBlur(part, (0, 0), table.material_blur_px) for part in (low_a, high_a))
     index = material_index(low_a, high_a, kvp) + np.float32(table.material_bias)
+    dense = np.clip((high_a - np.float32(1.9)) / np.float32(1.3), 0.0, 1.0)
+    index = np.maximum(index, dense * np.float32(table.dense_index))
     level = (brightness * np.float32(_LEVELS - 1) + np.float32(0.5)).astype(np.int32)
     scale = (_MATERIALS - 1) / (_HIGH_INDEX - _LOW_INDEX)
     column = np.clip((index - np.float32(_LOW_INDEX)) * np.float32(scale) + np.float32(0.5), 0, _MATERIALS - 1)

@@ -12,7 +12,7 @@ import numpy as np
 from datasets.render.colour_maps import PALETTES, ColourTable, GreyTable
 from datasets.render.projector import View
 from datasets.render.sensor import Sensor
-from datasets.render.spectra import TUBE_VOLTAGES_KV, DetectorPair
+from datasets.render.spectra import DETECTOR_PAIRS, TUBE_VOLTAGES_KV, DetectorPair
 
 __all__ = ["BASE_PROFILES", "ScannerProfile", "random_profile"]
 
@@ -119,9 +119,7 @@ def random_profile(rng: np.random.Generator, *, output: str | None = None, view:
         source_offset=float(rng.uniform(-0.45, 0.45)),
         pixel_mm=float(np.exp(rng.uniform(np.log(0.35), np.log(1.1)))),
         kvp=int(rng.choice(TUBE_VOLTAGES_KV)),
-        detectors=DetectorPair(
-            float(rng.uniform(0.12, 0.3)), float(rng.choice([0.5, 0.6, 0.6, 0.8])), float(rng.uniform(3.0, 5.0))
-        ),
+        detectors=DETECTOR_PAIRS[int(rng.integers(len(DETECTOR_PAIRS)))],
         sensor=_vary_sensor(base.sensor, rng),
         display=display,
         turn=(bool(rng.random() < 0.6), bool(rng.random() < 0.5), bool(rng.random() < 0.5)),
@@ -163,6 +161,7 @@ def _vary_colour(base: ColourTable, rng: np.random.Generator) -> ColourTable:
         sharpen_px=float(rng.uniform(0.9, 2.6)),
         material_blur_px=float(rng.uniform(0.4, 1.6)),
         material_bias=float(rng.normal(0.0, 0.06)),
+        dense_index=float(rng.uniform(0.7, 2.0)),
         hue_shift_degrees=float(rng.normal(0.0, 7.0)),
         saturation=float(rng.uniform(0.65, 1.25)),
     )
