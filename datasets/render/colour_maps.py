@@ -37,6 +37,14 @@ class Palette:
     mixed: tuple[RGB, RGB, RGB, RGB, RGB]
     metal: tuple[RGB, RGB, RGB, RGB, RGB]
 
+    def blended(self, other: Palette, share: float) -> Palette:
+        """Return this palette with a share of another mixed in."""
+        groups = []
+        for mine, theirs in ((self.organic, other.organic), (self.mixed, other.mixed), (self.metal, other.metal)):
+            mixed = np.rint(np.array(mine) * (1 - share) + np.array(theirs) * share).astype(int).tolist()
+            groups.append(tuple((red, green, blue) for red, green, blue in mixed))
+        return Palette(*groups)
+
 
 _WHITE: Final = (255, 255, 255)
 PALETTES: Final[Mapping[str, Palette]] = MappingProxyType(
@@ -224,10 +232,14 @@ def _lookup(table: ColourTable) -> NDArray[np.uint8]:
     for group, colours in enumerate(groups):
         for channel in range(3):
             by_level[group, :, channel] = np.interp(level, _STEPS, colours[:, channel])
-    place = np.clip(np.interp(index, _CLASSES, np.arange(len(groups))), 0, len(groups) - 1)
+    # Scatter pulls thick metal down to the organic curve; displays show what is nearly black as dark green or black.
+    shift = np.clip((level - 0.60) / 0.18, 0.0, 1.0) * 0.9
+    shifted = np.where(index[:, None] < 0.9, np.minimum(index[:, None] + shift[None], 0.9), index[:, None])
+    place = np.clip(np.interp(shifted, _CLASSES, np.arange(len(groups))), 0, len(groups) - 1)
     first = np.minimum(place.astype(int), len(groups) - 2)
-    share = (place - first)[:, None, None]
-    colours = by_level[first] * (1 - share) + by_level[first + 1] * share
+    share = (place - first)[..., None]
+    step = np.arange(_LEVELS)[None]
+    colours = by_level[first, step] * (1 - share) + by_level[first + 1, step] * share
     image = (colours / 255.0).astype(np.float32)
     hls = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
     hls[..., 0] = (hls[..., 0] + table.hue_shift_degrees) % 360.0

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from datasets.render.solids import Phantom, Solid
 
-__all__ = ["FanGeometry", "Projection", "project", "projected_bounds"]
+__all__ = ["FanGeometry", "Projection", "bounds_mm", "project", "projected_bounds"]
 
 View = Literal["top", "side"]
 
@@ -88,17 +88,25 @@ def _jit(function: Any) -> Any:  # noqa: ANN401  numba's dispatcher has no type
 
 
 @_jit
-def _bounds(
-    triangles: NDArray[np.float32], axis: int, depth: int, source_axis: float, source_depth: float, detector: float
-) -> tuple[float, float, float, float]:  # pragma: no cover  compiled
-    low_u, high_u, low_y, high_y = np.inf, -np.inf, np.inf, -np.inf
+def _widen(
+    triangles: NDArray[np.float32],
+    axis: int,
+    depth: int,
+    source_axis: float,
+    source_depth: float,
+    detector: float,
+    bounds: NDArray[np.float64],
+) -> None:  # pragma: no cover  compiled
+    """Widen bounds (2, 4), low and high of x, y, z and the detector coordinate, by a solid."""
     for index in range(triangles.shape[0]):
         for corner in range(3):
-            u = (triangles[index, corner, axis] - source_axis) / (source_depth - triangles[index, corner, depth]) * detector
-            y = triangles[index, corner, 1]
-            low_u, high_u = min(low_u, u), max(high_u, u)
-            low_y, high_y = min(low_y, y), max(high_y, y)
-    return low_u, high_u, low_y, high_y
+            for world in range(3):
+                value = np.float64(triangles[index, corner, world])
+                bounds[0, world] = min(bounds[0, world], value)
+                bounds[1, world] = max(bounds[1, world], value)
+            slope = (triangles[index, corner, axis] - source_axis) / (source_depth - triangles[index, corner, depth])
+            bounds[0, 3] = min(bounds[0, 3], slope * detector)
+            bounds[1, 3] = max(bounds[1, 3], slope * detector)
 
 
 @_jit
@@ -168,14 +176,27 @@ def _axes(view: View) -> tuple[int, int]:
     return (0, 2) if view == "top" else (2, 0)
 
 
+def bounds_mm(solids: Sequence[Solid]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lowest and the highest corner (3,) of all solids."""
+    bounds = _bounds(solids, "top", 0.0, 1e9, 1.0)
+    return bounds[0, :3], bounds[1, :3]
+
+
 def projected_bounds(
     solids: Sequence[Solid], view: View, source_axis_mm: float, source_depth_mm: float, detector_mm: float
 ) -> tuple[float, float, float, float]:
     """Return (lowest u, highest u, lowest y, highest y): detector coordinate and belt coordinate in mm."""
-    axis, depth = _axes(view)
-    each = [_bounds(s.triangles_mm, axis, depth, source_axis_mm, source_depth_mm, detector_mm) for s in solids]
-    low_u, high_u, low_y, high_y = zip(*each, strict=True)
-    return min(low_u), max(high_u), min(low_y), max(high_y)
+    bounds = _bounds(solids, view, source_axis_mm, source_depth_mm, detector_mm)
+    return float(bounds[0, 3]), float(bounds[1, 3]), float(bounds[0, 1]), float(bounds[1, 1])
+
+
+def _bounds(
+    solids: Sequence[Solid], view: View, source_axis: float, source_depth: float, detector: float
+) -> NDArray[np.float64]:
+    bounds = np.array([[np.inf] * 4, [-np.inf] * 4])
+    for solid in solids:
+        _widen(solid.triangles_mm, *_axes(view), source_axis, source_depth, detector, bounds)
+    return bounds
 
 
 def project(phantoms: Sequence[Phantom], geometry: FanGeometry) -> Projection:

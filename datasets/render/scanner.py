@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.render.colour_maps import ColourTable, GreyTable, show_colour, show_grey
-from datasets.render.projector import FanGeometry, Projection, project, projected_bounds
+from datasets.render.projector import FanGeometry, Projection, bounds_mm, project, projected_bounds
 from datasets.render.scanner_profiles import ScannerProfile, random_profile
 from datasets.render.sensor import measure
 from datasets.render.solids import Phantom
-from datasets.render.spectra import Response, attenuation_table_per_mm, response, transmission
+from datasets.render.spectra import Response, attenuation_table_per_mm, few_energies, transmission
 
 __all__ = ["Footprint", "RenderedView", "ScannerProfile", "random_profile", "scan"]
 
@@ -75,7 +75,7 @@ def scan(
     """
     geometry = _place(phantoms, profile, rng, max_size_wh, margin_mm)
     projection = project(phantoms, geometry)
-    seen = response(profile.kvp, profile.detectors)
+    seen = few_energies(profile.kvp, profile.detectors)
     beam = (attenuation_table_per_mm(projection.materials, seen), seen)
     ideal = transmission(projection.lengths_mm, *beam)
     footprints = [
@@ -106,8 +106,7 @@ def _place(
     solids = [solid for phantom in phantoms for solid in phantom.solids]
     if not solids:
         raise ValueError("expected at least one solid in the scene")
-    corners = [phantom.bounds_mm() for phantom in phantoms if phantom.solids]
-    low, high = np.min([c[0] for c in corners], axis=0), np.max([c[1] for c in corners], axis=0)
+    low, high = bounds_mm(solids)
     axis, depth = (0, 2) if profile.view == "top" else (2, 0)
     thickness = float(high[depth] - low[depth])
     detector = max(profile.source_mm, profile.gap_mm + 1.6 * thickness)

@@ -151,8 +151,10 @@ def _vary_colour(base: ColourTable, rng: np.random.Generator) -> ColourTable:
     if rng.random() < 0.3:
         level = rng.uniform(0.86, 1.0) * np.array([1.0, 1.0, 1.0]) * rng.uniform(0.985, 1.0, 3)
         background = (round(255 * level[0]), round(255 * level[1]), round(255 * level[2]))
+    others = list(PALETTES.values())
     return replace(
         base,
+        palette=base.palette.blended(others[int(rng.integers(len(others)))], float(rng.uniform(0.0, 0.45))),
         background_rgb=background,
         black_attenuation=float(rng.uniform(3.3, 6.2)),
         gamma=float(rng.uniform(0.45, 0.85)),
@@ -174,8 +176,8 @@ def _vary_grey(base: GreyTable, name: str, rng: np.random.Generator) -> GreyTabl
         high_share=float(rng.uniform(0.0, 1.0)),
         log_share=float(rng.uniform(0.0, 0.5) if panel else rng.uniform(0.0, 1.0)),
         black_attenuation=float(rng.uniform(3.0, 6.5)),
-        gamma=float(np.exp(rng.uniform(np.log(0.5), np.log(1.6)))),
-        window=(float(rng.uniform(-0.05, 0.06)), float(rng.uniform(0.45, 1.0))),
+        gamma=float(np.exp(rng.uniform(np.log(0.5), np.log(2.4)))),
+        window=(float(rng.uniform(-0.05, 0.06)), float(rng.uniform(0.5, 1.25))),
         local_contrast=float(rng.uniform(0.0, 0.2)),
         sharpen=float(rng.uniform(0.0, 0.4) if panel else rng.uniform(0.0, 1.4)),
         sharpen_px=float(rng.uniform(0.9, 2.6)),
