@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -92,10 +91,14 @@ def extrude(outline_mm: ArrayLike, height_mm: float, material: str, *, holes_mm:
     pieces = []
     half = height_mm / 2
     for ring in rings:
-        following = np.roll(ring, -1, axis=0)
-        centre = np.broadcast_to(anchor, ring.shape)
-        pieces.append(np.stack([_at(centre, half), _at(ring, half), _at(following, half)], axis=1))
-        pieces.append(np.stack([_at(centre, -half), _at(following, -half), _at(ring, -half)], axis=1))
+        count = len(ring)
+        following = np.concatenate([ring[1:], ring[:1]])
+        caps = np.empty((2 * count, 3, 3))
+        caps[:, 0, :2] = anchor
+        caps[:count, 1, :2] = caps[count:, 2, :2] = ring
+        caps[:count, 2, :2] = caps[count:, 1, :2] = following
+        caps[:count, :, 2], caps[count:, :, 2] = half, -half
+        pieces.append(caps)
         pieces.append(_quads(_at(ring, -half), _at(following, -half), _at(following, half), _at(ring, half)))
     return _solid(pieces, material)
 
@@ -115,10 +118,9 @@ def lathe(profile_mm: ArrayLike, material: str, *, sides: int = 24) -> Solid:
     rings = np.concatenate(
         [closed[:, None, :1] * unit[None], np.broadcast_to(closed[:, None, 1:], (len(closed), sides + 1, 1))], axis=2
     )
-    return _solid(
-        [_quads(low[:-1], low[1:], high[1:], high[:-1]) for low, high in pairwise(rings)],
-        material,
-    )
+    low, high = rings[:-1], rings[1:]
+    corners = (low[:, :-1], low[:, 1:], high[:, 1:], high[:, :-1])
+    return _solid([_quads(*(corner.reshape(-1, 3) for corner in corners))], material)
 
 
 def sweep(path_mm: ArrayLike, radius_mm: float, material: str, *, sides: int = 8, closed: bool = False) -> Solid:
@@ -189,14 +191,27 @@ def _oriented(ring_mm: ArrayLike, sign: float) -> NDArray[np.float64]:
 
 
 def _at(points_xy: NDArray[np.float64], z: float) -> NDArray[np.float64]:
-    return np.concatenate([points_xy, np.full((len(points_xy), 1), z)], axis=1)
+    points = np.empty((len(points_xy), 3))
+    points[:, :2], points[:, 2] = points_xy, z
+    return points
 
 
-def _quads(a: _Points, b: _Points, c: _Points, d: _Points) -> _Points:
-    return np.concatenate([np.stack([a, b, c], axis=1), np.stack([a, c, d], axis=1)])
+def _quads(
+    a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64], d: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    count = len(a)
+    triangles = np.empty((2 * count, 3, 3))
+    triangles[:count, 0] = triangles[count:, 0] = a
+    triangles[:count, 1] = b
+    triangles[:count, 2] = triangles[count:, 1] = c
+    triangles[count:, 2] = d
+    return triangles
 
 
 def _solid(pieces: Sequence[NDArray[np.float64]], material: str) -> Solid:
     triangles = np.concatenate(pieces)
-    area2 = np.linalg.norm(np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]), axis=1)
-    return Solid(np.ascontiguousarray(triangles[area2 > 1e-12], np.float32), material)
+    # squared areas by components: np.cross and a norm cost three times as much, and phantoms have many small solids
+    ax, ay, az = (triangles[:, 1] - triangles[:, 0]).T
+    bx, by, bz = (triangles[:, 2] - triangles[:, 0]).T
+    area2 = (ay * bz - az * by) ** 2 + (az * bx - ax * bz) ** 2 + (ax * by - ay * bx) ** 2
+    return Solid(np.ascontiguousarray(triangles[area2 > 1e-24], np.float32), material)
