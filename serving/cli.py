@@ -1,0 +1,107 @@
+"""`parcelray serve`: starts the HTTP service and the review desk on embedded defaults."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+from pathlib import Path
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `parcelray serve`; what is not given comes from PARCELRAY_ variables or defaults."""
+    parser.add_argument("--host", help="address to listen on (default 127.0.0.1: this machine only)")
+    parser.add_argument("--port", type=int, help="port to listen on (default 8000; 0 takes a free one)")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the store (default ./parcelray-data)")
+    parser.add_argument(
+        "--model", type=Path, metavar="FILE", help="ONNX model with its card (default: the shipped one)"
+    )
+    parser.add_argument("--sessions", type=int, metavar="N", help="inferences at the same time (default: CPU cores)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until stopped; returns 2 when the port is taken or the model is missing."""
+    import logging
+
+    import uvicorn
+    from pydantic import ValidationError
+
+    from detector.detector import Detector
+    from serving.app import create_app
+    from serving.errors import BadSettingsError
+    from serving.settings import Settings
+
+    given = {
+        "host": arguments.host,
+        "port": arguments.port,
+        "data_dir": arguments.data,
+        "model_file": arguments.model,
+        "sessions": arguments.sessions,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if "sessions" not in given and "PARCELRAY_SESSIONS" not in os.environ:
+        given["sessions"] = _usable_cores()
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        lines = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise BadSettingsError(f"settings: {lines}") from None
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    listener = _listen(settings.host, settings.port)
+    with listener:
+        detector = Detector.load(settings.model_file, sessions=settings.sessions)
+        app = create_app(settings, detector)
+        # Addresses of requests hold item ids: no access log.
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=10,
+            timeout_keep_alive=30,
+        )
+        server = uvicorn.Server(config)
+        print(_greeting(settings.host, listener.getsockname()[1], settings.data_dir), flush=True)
+        server.run(sockets=[listener])
+    return 0 if server.started else 2
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(
+            f"cannot listen on {host}:{port} ({error.strerror}); stop what uses the port or choose another with --port"
+        ) from error
+    return listener
+
+
+def _greeting(host: str, port: int, data: Path) -> str:
+    from importlib.resources import files
+
+    name = f"[{host}]" if ":" in host else host
+    url = f"http://{name}:{port}"
+    sample = files("detector") / "samples" / "scan.png"
+    image = sample if sample.is_file() else "SCAN.png"
+    return (
+        f"ParcelRay serves on {url}\n"
+        f"  review desk  {url}/review\n"
+        f"  OpenAPI      {url}/v1/openapi.json\n"
+        f"  data         {data.resolve()}\n"
+        f"Try it:\n"
+        f"  curl -sS -H 'Content-Type: image/png' --data-binary @{image} {url}/v1/scans\n"
+        "There is no access control yet: keep it on this machine, or behind a proxy that has some.\n"
+        "Stop with Ctrl-C."
+    )

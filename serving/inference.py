@@ -1,0 +1,181 @@
+"""Runs the detector beside the event loop: fresh views first, a bounded queue, work past its deadline never started.
+
+A view whose scan ran out of time while it waited is dropped from the queue; `serving.late` reads it again from the
+store when no fresh view is waiting. A view that is already running is always finished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.detections import Detections
+from detector.model_card import ModelCard
+from serving.errors import OverloadedError
+
+__all__ = ["InferencePool", "Job", "ScanDetector"]
+
+_log = logging.getLogger("parcelray.serving")
+
+
+class ScanDetector(Protocol):
+    """What the service needs of a detector; `detect` is called from several threads."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model says about itself."""
+
+    @property
+    def model_sha256(self) -> str:
+        """SHA-256 of the model file."""
+
+    def detect(self, image_rgb: NDArray[np.uint8], *, min_score: float) -> Detections:
+        """Return what is found in an (H, W, 3) view."""
+
+    def thresholds(self, operating_point: str | None = None) -> Mapping[str, float]:
+        """Return label -> lowest score that alarms."""
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One view on its way through the model; `result` fails with whatever the detector raised."""
+
+    image_rgb: NDArray[np.uint8]
+    result: asyncio.Future[Detections]
+    submitted: float = field(default_factory=time.monotonic)
+    started: float | None = None
+    finished: float | None = None
+
+    def abandon(self) -> bool:
+        """Take the view back out of the queue; False when the model has it already."""
+        return self.started is None and self.result.cancel()
+
+    @property
+    def queue_ms(self) -> float:
+        """Time spent waiting for a session so far."""
+        return ((self.started or time.monotonic()) - self.submitted) * 1e3
+
+    @property
+    def inference_ms(self) -> float:
+        """Time spent in the model so far."""
+        return 0.0 if self.started is None else ((self.finished or time.monotonic()) - self.started) * 1e3
+
+
+class InferencePool:
+    """Up to `sessions` inferences at the same time and at most `queue_limit` scans waiting beside them.
+
+    Use it as an async context manager on one event loop.
+    """
+
+    def __init__(self, detector: ScanDetector, *, sessions: int, queue_limit: int, min_score: float) -> None:
+        self.detector = detector
+        self.min_score = min_score
+        self._sessions = sessions
+        self._capacity = sessions + queue_limit
+        self._admitted = 0
+        self._fresh: deque[Job] = deque()
+        self._late: deque[Job] = deque()
+        self._running: set[Job] = set()
+        self._mean_ms = 50.0
+        self._executor = ThreadPoolExecutor(sessions, thread_name_prefix="inference")
+        self.last_error: str | None = None
+
+    async def __aenter__(self) -> InferencePool:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for job in (*self._fresh, *self._late):
+            job.abandon()
+        # What runs is finished: its thread could not be stopped anyway.
+        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
+        # The last results reach the loop through callbacks.
+        while self._running:
+            await asyncio.sleep(0.005)
+
+    @contextmanager
+    def admission(self) -> Iterator[None]:
+        """Hold one of the places for scans in work.
+
+        Raises:
+            OverloadedError: every place is taken.
+        """
+        self.check_room()
+        self._admitted += 1
+        try:
+            yield
+        finally:
+            self._admitted -= 1
+
+    def check_room(self) -> None:
+        """Refuse early, before a body is read.
+
+        Raises:
+            OverloadedError: every place is taken.
+        """
+        if self._admitted >= self._capacity:
+            wait_s = math.ceil(self._admitted * self._mean_ms / self._sessions / 1e3)
+            raise OverloadedError(
+                f"{self._admitted} scans are in work and no more fit; send again after Retry-After seconds",
+                retry_after_s=min(max(wait_s, 1), 60),
+            )
+
+    def submit(self, image_rgb: NDArray[np.uint8], *, late: bool = False) -> Job:
+        """Queue one view; late ones run only when no fresh one waits."""
+        job = Job(image_rgb, asyncio.get_running_loop().create_future())
+        (self._late if late else self._fresh).append(job)
+        self._dispatch()
+        return job
+
+    @property
+    def waiting(self) -> int:
+        """Fresh views that wait for a session."""
+        return sum(not job.result.done() for job in self._fresh)
+
+    @property
+    def oldest_running_s(self) -> float:
+        """How long the longest inference has been running."""
+        now = time.monotonic()
+        return max((now - (job.started or now) for job in self._running), default=0.0)
+
+    def _dispatch(self) -> None:
+        while len(self._running) < self._sessions and (self._fresh or self._late):
+            job = (self._fresh or self._late).popleft()
+            if job.result.done():
+                continue  # taken back while it waited
+            job.started = time.monotonic()
+            self._running.add(job)
+            future = asyncio.get_running_loop().run_in_executor(self._executor, self._detect, job.image_rgb)
+            future.add_done_callback(partial(self._finish, job))
+
+    def _detect(self, image_rgb: NDArray[np.uint8]) -> Detections:
+        return self.detector.detect(image_rgb, min_score=self.min_score)
+
+    def _finish(self, job: Job, done: asyncio.Future[Detections]) -> None:
+        job.finished = time.monotonic()
+        self._running.discard(job)
+        self._mean_ms += 0.1 * (job.inference_ms - self._mean_ms)
+        error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        if error is None:
+            self.last_error = None
+        else:
+            self.last_error = type(error).__name__
+            _log.error("inference failed: %s", type(error).__name__)
+        if not job.result.done():
+            if error is None:
+                job.result.set_result(done.result())
+            else:
+                job.result.set_exception(error)
+                job.result.exception()  # somebody may have stopped waiting; that is no programming error
+        self._dispatch()

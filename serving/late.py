@@ -1,0 +1,141 @@
+"""Finishes work that an exceeded budget left over, from memory where the model had it already, else from the store.
+
+Left-over work is a mark on the stored scan, not a list in memory: a restart finds it again, and a long overload costs
+disk, not memory. The verdict that was answered stays; what is found is kept beside it as the late result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from detector.errors import ImageError
+from detector.images import decode
+from detector.policy import Reason, ViewOutcome, decide
+from serving.answers import model_out, outcome_of, view_out
+from serving.inference import InferencePool, Job
+from serving.schemas import LateResult
+from serving.store.images import ImageStore
+from serving.store.models import Scan
+from serving.store.scans import ScanStore
+
+__all__ = ["LateWork"]
+
+_RETRY_S: Final = 5.0
+_log = logging.getLogger("parcelray.serving")
+
+
+class LateWork:
+    """One background worker; use it as an async context manager inside the pool's."""
+
+    def __init__(
+        self,
+        pool: InferencePool,
+        store: ScanStore,
+        images: ImageStore,
+        *,
+        operating_point: str | None,
+        attempts: int,
+    ) -> None:
+        self._pool = pool
+        self._store = store
+        self._images = images
+        self._operating_point = operating_point
+        self._attempts = attempts
+        self._wake = asyncio.Event()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._worker: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> LateWork:
+        self._worker = asyncio.create_task(self._work())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # What is not finished stays marked in the store and is found by the next start.
+        tasks = [task for task in (self._worker, *self._tasks.values()) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def adopt(self, scan_id: str, jobs: Mapping[str, Job | None]) -> None:
+        """Take over a stored scan whose answer could not wait for these jobs, by view name."""
+        held = {name: job for name, job in jobs.items() if job is not None and not job.result.cancelled()}
+        if len(held) == len(jobs):
+            task = asyncio.create_task(self._finish_running(scan_id, held))
+            self._tasks[scan_id] = task
+            task.add_done_callback(lambda _: self._tasks.pop(scan_id, None))
+        self._wake.set()
+
+    async def _finish_running(self, scan_id: str, jobs: Mapping[str, Job]) -> None:
+        await asyncio.wait([job.result for job in jobs.values()])
+        outcomes = {name: outcome_of(job) for name, job in jobs.items()}
+        try:
+            scan = await asyncio.to_thread(self._store.get, scan_id)
+            if scan is not None:
+                await self._keep(scan, outcomes)
+        except (SQLAlchemyError, OSError) as error:
+            # The mark in the store stands: the worker tries again.
+            _log.error("late result of scan %s not stored: %s", scan_id, type(error).__name__)
+        self._wake.set()
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                scan_id = await asyncio.to_thread(self._store.next_late, but=tuple(self._tasks))
+                if scan_id is None:
+                    await self._wake.wait()
+                    self._wake.clear()
+                else:
+                    await self._finish_stored(scan_id)
+            except (SQLAlchemyError, OSError) as error:
+                _log.error("late work waits for the store: %s", type(error).__name__)
+                await asyncio.sleep(_RETRY_S)
+
+    async def _finish_stored(self, scan_id: str) -> None:
+        # Counted before it is tried: an image that kills the process must not do so at every start for ever.
+        attempt = await asyncio.to_thread(self._store.count_late_attempt, scan_id)
+        scan = await asyncio.to_thread(self._store.get, scan_id)
+        if scan is None:
+            return
+        if attempt > self._attempts:
+            await self._keep(scan, {view.name: ViewOutcome(None, Reason.MODEL_FAILURE) for view in scan.views})
+            return
+        # One view at a time: late work must never fill the memory or the sessions.
+        await self._keep(scan, {view.name: await self._look(view.sha256) for view in scan.views})
+
+    async def _look(self, sha256: str) -> ViewOutcome:
+        try:
+            image_rgb = await asyncio.to_thread(lambda: decode(self._images.read(sha256)))
+        except (ImageError, FileNotFoundError):
+            return ViewOutcome(None, Reason.UNREADABLE_VIEW)
+        job = self._pool.submit(image_rgb, late=True)
+        await asyncio.wait([job.result])
+        return outcome_of(job)
+
+    async def _keep(self, scan: Scan, outcomes: Mapping[str, ViewOutcome]) -> None:
+        detector = self._pool.detector
+        thresholds = detector.thresholds(self._operating_point)
+        decision = decide(_in_order(scan, outcomes), thresholds)
+        late = LateResult(
+            verdict=decision.verdict,
+            reasons=list(decision.reasons),
+            views=[
+                view_out(view.name, view.sha256, (view.width, view.height), outcomes[view.name], thresholds)
+                for view in scan.views
+            ],
+            model=model_out(detector),
+            operating_point=self._operating_point or detector.card.operating_point,
+            thresholds=thresholds,
+            finished_at=datetime.now(UTC),
+        )
+        await asyncio.to_thread(self._store.add_late_result, scan.id, late)
+        _log.info("scan %s late %s", scan.id, late.verdict)
+
+
+def _in_order(scan: Scan, outcomes: Mapping[str, ViewOutcome]) -> Sequence[ViewOutcome]:
+    return [outcomes[view.name] for view in scan.views]

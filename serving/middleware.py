@@ -1,0 +1,92 @@
+"""What holds for every request before a route sees it: host, origin, body size; and headers of every answer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.errors import BodyTooLargeError, ForeignOriginError, ServiceError, WrongHostError
+from serving.problems import problem_response
+from serving.settings import Settings
+
+__all__ = ["Guard"]
+
+# Everything a page needs comes from this service; nothing of it may be framed elsewhere.
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+_SCANS: Final = "/v1/scans"
+
+
+class Guard:
+    """ASGI middleware; refuses with the same problem body as everything else."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await problem_response(refusal, scope["path"])(scope, receive, send_guarded)
+            return
+        # Posted scans have their own, larger limit.
+        scans = scope["path"] == _SCANS
+        await self._app(scope, receive if scans else _limited(receive, self._settings.max_json_bytes), send_guarded)
+
+    def _refusal(self, scope: Scope) -> ServiceError | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+        allowed = self._settings.hosts
+        if allowed and name.lower() not in allowed:
+            return WrongHostError(
+                f"{name[:80]!r} is not among the allowed hosts; set PARCELRAY_ALLOWED_HOSTS to serve under it"
+            )
+        origin = headers.get("origin")
+        if scope["method"] not in _SAFE_METHODS and origin is not None and origin.split("://", 1)[-1] != host:
+            return ForeignOriginError("a page of another origin may not write here; use this service's own pages")
+        length = headers.get("content-length", "")
+        limit = self._settings.max_json_bytes
+        if scope["path"] != _SCANS and length.isdecimal() and int(length) > limit:
+            return BodyTooLargeError(f"the body is over the limit of {limit} bytes")
+        return None
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    received = 0
+
+    async def receive_limited() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            # FastAPI passes this type on and turns every other one into 400.
+            raise HTTPException(BodyTooLargeError.status, f"the body is over the limit of {limit} bytes")
+        return message
+
+    return receive_limited

@@ -1,0 +1,176 @@
+"""Scans: post one, read one back, list them, fetch their images."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.responses import FileResponse
+
+from detector.policy import Reason, Verdict
+from serving.dependencies import BudgetMs, IdempotencyKey, ServicesDep, StoredScan
+from serving.display import display_form, thumbnail
+from serving.errors import NotFoundError, OverloadedError
+from serving.intake import read_scan
+from serving.schemas import LateResult, ReviewDecision, ScanMetadata, ScanOut, ScanPage, ScanSummary
+from serving.screening import Clock, same_scan
+from serving.services import Services
+from serving.store.models import Scan
+from serving.store.scans import ScanFilter
+
+__all__ = ["router", "scan_out"]
+
+router = APIRouter(prefix="/v1/scans", tags=["scans"])
+
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_BODY: Final[dict[str, Any]] = {
+    "parameters": [
+        {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": text}
+        for name, text in (
+            ("item_id", "Raw bodies only: the parcel's own number."),
+            ("scanner_id", "Raw bodies only."),
+            ("lane", "Raw bodies only."),
+            ("view", "Raw bodies only: the view's name."),
+        )
+    ],
+    "requestBody": {
+        "required": True,
+        "description": "One image, or one file part for each view (the part's name is the view's) and a JSON part "
+        "named metadata. PNG, JPEG, TIFF (two pages: dual energy), BMP, WebP.",
+        "content": {
+            "image/*": _BINARY,
+            "application/octet-stream": _BINARY,
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"metadata": {"$ref": "#/components/schemas/ScanMetadata"}},
+                    "additionalProperties": {"type": "string", "format": "binary"},
+                },
+                "encoding": {"metadata": {"contentType": "application/json"}},
+            },
+        },
+    },
+}
+EXTRA_SCHEMAS: Final = (ScanMetadata,)
+
+
+@router.post("", status_code=201, response_model=ScanOut, openapi_extra=_BODY, summary="Screen one parcel's scan")
+async def post_scan(request: Request, services: ServicesDep, budget_ms: BudgetMs, key: IdempotencyKey) -> Response:
+    """Answer with a verdict within the budget; what is answered is stored."""
+    clock = Clock.start(budget_ms)
+    services.pool.check_room()
+    with _open_request(services):
+        posted = await read_scan(request, services.settings)
+        async with services.key_locks.setdefault(key, asyncio.Lock()) if key else nullcontext():
+            first = await asyncio.to_thread(services.store.first_answer, key) if key else None
+            if first is not None:
+                text, replayed = same_scan(first, posted), True
+            else:
+                text, replayed = await services.screening.screen(posted, clock, key)
+    headers = {"Server-Timing": f"total;dur={clock.elapsed_ms():.1f}"}
+    if replayed:
+        headers["Idempotency-Replayed"] = "true"
+    else:
+        headers["Location"] = ScanOut.model_validate_json(text).links["self"]
+    return Response(text, 200 if replayed else 201, headers, "application/json")
+
+
+@contextmanager
+def _open_request(services: Services) -> Iterator[None]:
+    # Bodies are held in memory from here on.
+    if services.open_requests >= services.settings.max_requests:
+        raise OverloadedError(f"{services.open_requests} scans are arriving; send again", retry_after_s=1)
+    services.open_requests += 1
+    try:
+        yield
+    finally:
+        services.open_requests -= 1
+
+
+@router.get("", summary="List scans, newest first")
+async def list_scans(  # noqa: PLR0917 - each is a named query parameter
+    services: ServicesDep,
+    verdict: Verdict | None = None,
+    scanner_id: Annotated[str | None, Query(max_length=128)] = None,
+    item_id: Annotated[str | None, Query(max_length=128)] = None,
+    reviewed: bool | None = None,
+    cursor: Annotated[str | None, Query(max_length=36, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> ScanPage:
+    """Return one page; `next` is the cursor of the following one."""
+    wanted = ScanFilter(verdict=verdict, scanner_id=scanner_id, item_id=item_id, reviewed=reviewed)
+    found = await asyncio.to_thread(services.store.find, wanted, before=cursor, limit=limit + 1)
+    page = found[:limit]
+    return ScanPage(items=[_summary(scan) for scan in page], next=page[-1].id if len(found) > limit else None)
+
+
+@router.get("/{scan_id}", summary="Read a scan back")
+async def get_scan(scan: StoredScan) -> ScanOut:
+    """Return the answer as it was given, with what has come since: late result and review."""
+    return scan_out(scan)
+
+
+@router.get(
+    "/{scan_id}/views/{name}/image",
+    response_class=Response,
+    responses={200: {"content": {"image/*": _BINARY}, "description": "The image"}},
+    summary="Fetch the image of a view",
+)
+async def get_image(
+    scan: StoredScan,
+    name: str,
+    services: ServicesDep,
+    form: Annotated[
+        Literal["display", "original", "thumbnail"],
+        Query(description="display: as the model saw it, for browsers; original: the posted bytes."),
+    ] = "display",
+) -> Response:
+    """Return a view's image."""
+    view = next((view for view in scan.views if view.name == name), None)
+    if view is None:
+        names = ", ".join(view.name for view in scan.views)
+        raise NotFoundError(f"the scan has no view {name[:64]!r}; its views: {names}")
+    # The bytes under one address never change, but a shared desk should not keep parcels for ever.
+    headers = {"Cache-Control": "private, max-age=3600"}
+    try:
+        if form == "original":
+            return FileResponse(services.images.path_of(view.sha256), media_type=view.media_type, headers=headers)
+        make = thumbnail if form == "thumbnail" else display_form
+        data, media_type = await asyncio.to_thread(
+            make, services.images, view.sha256, view.media_type, services.thumbnails
+        )
+    except FileNotFoundError:
+        raise NotFoundError("the image is no longer in the store") from None
+    return Response(data, 200, headers, media_type)
+
+
+def scan_out(scan: Scan) -> ScanOut:
+    """Return a stored scan as it was answered, with what has come since."""
+    return ScanOut.model_validate_json(scan.answer).model_copy(
+        update={
+            "late_result": None if scan.late_result is None else LateResult.model_validate(scan.late_result),
+            "review": _review(scan),
+        }
+    )
+
+
+def _review(scan: Scan) -> ReviewDecision | None:
+    return None if scan.review_state == "none" else ReviewDecision(scan.review_state)
+
+
+def _summary(scan: Scan) -> ScanSummary:
+    return ScanSummary(
+        id=scan.id,
+        verdict=Verdict(scan.verdict),
+        reasons=[Reason(reason) for reason in scan.reasons],
+        received_at=scan.received_at,
+        item_id=scan.item_id,
+        scanner_id=scan.scanner_id,
+        lane=scan.lane,
+        views=[view.name for view in scan.views],
+        review=_review(scan),
+        links={"self": f"/v1/scans/{scan.id}", "desk": f"/review/scans/{scan.id}"},
+    )

@@ -1,0 +1,250 @@
+"""One scan from bytes to a stored verdict, within its budget.
+
+    admit -> decode -> queue and infer (images are made durable meanwhile) -> decide -> store -> answer
+
+When the budget runs out before the model has seen every view, the answer is given from what there is: a view that was
+not read makes the scan `refer` (or leaves an alarm found in another view standing). The scan is stored with its work
+marked as left over, and `serving.late` finishes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector import __version__
+from detector.errors import ImageError, ImageTooLargeError
+from detector.image_headers import read_header
+from detector.images import decode
+from detector.policy import Reason, ViewOutcome, decide
+from serving.answers import model_out, outcome_of, view_out
+from serving.errors import BodyTooLargeError, IdempotencyKeyReusedError, StoreUnavailableError, UnreadableViewError
+from serving.ids import IdMaker
+from serving.inference import InferencePool
+from serving.intake import PostedScan, PostedView
+from serving.late import LateWork
+from serving.schemas import ScanOut, TimingsOut
+from serving.settings import Settings
+from serving.store.images import ImageStore
+from serving.store.scans import NewScan, ScanStore
+
+__all__ = ["Clock", "Screening", "same_scan"]
+
+_log = logging.getLogger("parcelray.serving")
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When a scan came and how long its answer may take."""
+
+    received_at: datetime
+    started: float
+    budget_ms: int
+
+    @classmethod
+    def start(cls, budget_ms: int) -> Clock:
+        """Return a clock that starts now."""
+        return cls(datetime.now(UTC), time.monotonic(), budget_ms)
+
+    def elapsed_ms(self) -> float:
+        """Return the time since the scan came."""
+        return (time.monotonic() - self.started) * 1e3
+
+    def left_s(self, reserve_ms: float = 0) -> float:
+        """Return the time left until `reserve_ms` before the budget's end, never negative."""
+        return max(self.budget_ms - reserve_ms - self.elapsed_ms(), 0.0) / 1e3
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """One decoded view; no pixels where the time ran out."""
+
+    posted: PostedView
+    media_type: str
+    resolution_wh: tuple[int, int]
+    image_rgb: NDArray[np.uint8] | None
+
+
+class Screening:
+    """Answers scans with one detector and one store."""
+
+    def __init__(
+        self, settings: Settings, pool: InferencePool, store: ScanStore, images: ImageStore, late: LateWork
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._store = store
+        self._images = images
+        self._late = late
+        self._new_id = IdMaker()
+        self._decoders = ThreadPoolExecutor(max(2, settings.sessions), thread_name_prefix="decode")
+
+    def close(self) -> None:
+        """Wait for the last decoding."""
+        self._decoders.shutdown(wait=True, cancel_futures=True)
+
+    async def screen(self, posted: PostedScan, clock: Clock, idempotency_key: str | None) -> tuple[str, bool]:
+        """Return the answer's text, and whether it is the first answer to a repeated post.
+
+        Raises:
+            ServiceError: refused, overloaded or not storable; then nothing was stored.
+        """
+        with self._pool.admission():
+            reserve_ms = min(self._settings.answer_reserve_ms, clock.budget_ms / 2)
+            pictures = await self._decode(posted.views, clock, reserve_ms)
+            decoded_ms = clock.elapsed_ms()
+            keeping = asyncio.create_task(self._keep_images(posted.views))
+            jobs = [None if p.image_rgb is None else self._pool.submit(p.image_rgb) for p in pictures]
+            results = [job.result for job in jobs if job is not None]
+            if results:
+                await asyncio.wait(results, timeout=clock.left_s(reserve_ms))
+            # Still unfinished ones leave the queue here; those that the model has already run on to their end.
+            outcomes = [outcome_of(job) for job in jobs]
+            store_ms = await keeping
+            unfinished = any(outcome.reason is Reason.BUDGET_EXCEEDED for outcome in outcomes)
+            timings = TimingsOut(
+                decode=round(decoded_ms, 3),
+                queue=round(max((job.queue_ms for job in jobs if job), default=0.0), 3),
+                inference=round(max((job.inference_ms for job in jobs if job), default=0.0), 3),
+                store=round(store_ms, 3),
+                total=round(clock.elapsed_ms(), 3),
+            )
+            answer = self._answer(posted, pictures, outcomes, clock, timings)
+            new = NewScan(
+                answer=answer,
+                metadata=posted.metadata,
+                media_types=tuple(picture.media_type for picture in pictures),
+                sizes_bytes=tuple(len(view.data) for view in posted.views),
+                idempotency_key=idempotency_key,
+                request_sha256=posted.fingerprint,
+                software=f"parcelray {__version__}",
+                late=unfinished,
+            )
+            first = await asyncio.to_thread(self._store.add, new)
+        if first is not None:
+            return same_scan(first, posted), True
+        if unfinished:
+            self._late.adopt(answer.id, {view.name: job for view, job in zip(posted.views, jobs, strict=True)})
+        _log.info("scan %s %s %.0f ms", answer.id, answer.verdict, clock.elapsed_ms())
+        return answer.model_dump_json(), False
+
+    async def _keep_images(self, views: Sequence[PostedView]) -> float:
+        started = time.monotonic()
+        try:
+            for view in views:
+                await asyncio.to_thread(self._images.put, view.sha256, view.data)
+        except OSError as error:
+            _log.error("images cannot be written: %s", error.strerror)
+            raise StoreUnavailableError(
+                f"the images cannot be written ({error.strerror}); free disk space, then send again", retry_after_s=5
+            ) from error
+        return (time.monotonic() - started) * 1e3
+
+    async def _decode(self, views: Sequence[PostedView], clock: Clock, reserve_ms: float) -> list[_Picture]:
+        loop = asyncio.get_running_loop()
+        headers = [loop.run_in_executor(self._decoders, _header_of, view) for view in views]
+        pixels = [loop.run_in_executor(self._decoders, _pixels_of, view) for view in views]
+        futures: list[asyncio.Future[Any]] = [*headers, *pixels]
+        for future in futures:
+            future.add_done_callback(_mark_seen)
+        # Reading a header takes microseconds, so even an answer without pixels can say how large a view is.
+        known = [await header for header in headers]
+        await asyncio.wait(pixels, timeout=clock.left_s(reserve_ms))
+        pictures = []
+        for view, (media_type, resolution_wh), image in zip(views, known, pixels, strict=True):
+            if image.done():
+                decoded = image.result()
+                pictures.append(_Picture(view, media_type, (decoded.shape[1], decoded.shape[0]), decoded))
+            else:
+                pictures.append(_Picture(view, media_type, resolution_wh, None))
+        return pictures
+
+    def _answer(
+        self,
+        posted: PostedScan,
+        pictures: Sequence[_Picture],
+        outcomes: Sequence[ViewOutcome],
+        clock: Clock,
+        timings: TimingsOut,
+    ) -> ScanOut:
+        detector = self._pool.detector
+        thresholds = detector.thresholds(self._settings.operating_point)
+        decision = decide(outcomes, thresholds)
+        scan_id = self._new_id()
+        path = f"/v1/scans/{scan_id}"
+        links = {"self": path, "reviews": f"{path}/reviews", "desk": f"/review/scans/{scan_id}"}
+        links |= {f"image:{view.name}": f"{path}/views/{view.name}/image" for view in posted.views}
+        metadata = posted.metadata
+        return ScanOut(
+            id=scan_id,
+            verdict=decision.verdict,
+            reasons=list(decision.reasons),
+            views=[
+                view_out(picture.posted.name, picture.posted.sha256, picture.resolution_wh, outcome, thresholds)
+                for picture, outcome in zip(pictures, outcomes, strict=True)
+            ],
+            model=model_out(detector),
+            operating_point=self._settings.operating_point or detector.card.operating_point,
+            thresholds=thresholds,
+            timings_ms=timings,
+            budget_ms=clock.budget_ms,
+            received_at=clock.received_at,
+            item_id=metadata.item_id,
+            scanner_id=metadata.scanner_id,
+            lane=metadata.lane,
+            captured_at=metadata.captured_at,
+            tags=metadata.tags,
+            late_result=None,
+            review=None,
+            links=links,
+        )
+
+
+def same_scan(first: tuple[str, str], posted: PostedScan) -> str:
+    """Return the first answer's text, if the key came with the same scan again.
+
+    Raises:
+        IdempotencyKeyReusedError: it came with another one.
+    """
+    request_sha256, text = first
+    if request_sha256 != posted.fingerprint:
+        raise IdempotencyKeyReusedError("the Idempotency-Key was used for another scan; make a new key for each scan")
+    return text
+
+
+def _header_of(view: PostedView) -> tuple[str, tuple[int, int]]:
+    with _named(view):
+        header = read_header(view.data)
+    width, height = header.sizes[0]
+    return f"image/{header.format}", (height, width) if header.orientation >= 5 else (width, height)
+
+
+def _pixels_of(view: PostedView) -> NDArray[np.uint8]:
+    with _named(view):
+        return decode(view.data)
+
+
+@contextmanager
+def _named(view: PostedView) -> Iterator[None]:
+    try:
+        yield
+    except ImageTooLargeError as error:
+        raise BodyTooLargeError(f"view {view.name!r}: {error}", view=view.name) from error
+    except ImageError as error:
+        raise UnreadableViewError(f"view {view.name!r}: {error}", view=view.name) from error
+
+
+def _mark_seen(future: asyncio.Future[Any]) -> None:
+    # One damaged view is enough for the answer; asyncio would log the others as forgotten.
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,86 @@
+"""Everything a running service holds, and its lifetime: opened in order, closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from detector.errors import ModelError
+from serving.inference import InferencePool, ScanDetector
+from serving.late import LateWork
+from serving.screening import Screening
+from serving.settings import Settings
+from serving.store.database import Database
+from serving.store.images import ImageStore
+from serving.store.scans import ScanStore
+
+__all__ = ["Services", "open_services", "open_store"]
+
+
+@dataclass(slots=True)
+class Services:
+    """What routes work with."""
+
+    settings: Settings
+    detector: ScanDetector
+    pool: InferencePool
+    store: ScanStore
+    images: ImageStore
+    thumbnails: Path
+    screening: Screening
+    open_requests: int = 0
+    # One lock for each key in use, so that a retry that overtakes the first post waits for its answer.
+    key_locks: weakref.WeakValueDictionary[str, asyncio.Lock] = field(default_factory=weakref.WeakValueDictionary)
+
+
+def open_store(settings: Settings) -> tuple[ScanStore, ImageStore]:
+    """Open the database, at its newest schema, and the image folder; close the store's database after use.
+
+    Raises:
+        OSError: the data folder cannot be made.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return ScanStore(Database(settings.database)), ImageStore(settings.data_dir / "images")
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIterator[Services]:
+    """Open the store, warm the model up, take over left-over work, and close everything at the end.
+
+    Raises:
+        ModelError: the model fails on its first image or lacks the operating point.
+    """
+    thresholds = detector.thresholds(settings.operating_point)
+    store, images = await asyncio.to_thread(open_store, settings)
+    thumbnails = settings.data_dir / "thumbnails"
+    thumbnails.mkdir(exist_ok=True)
+    try:
+        pool = InferencePool(
+            detector,
+            sessions=settings.sessions,
+            queue_limit=settings.queue_limit,
+            min_score=min(settings.min_score, *thresholds.values()),  # an alarm must never be cut off
+        )
+        late = LateWork(pool, store, images, operating_point=settings.operating_point, attempts=settings.late_attempts)
+        screening = Screening(settings, pool, store, images, late)
+        async with pool:
+            if settings.warm_up:
+                await _warm_up(pool)
+            async with late:
+                yield Services(settings, detector, pool, store, images, thumbnails, screening)
+            screening.close()
+    finally:
+        store.database.close()
+
+
+async def _warm_up(pool: InferencePool) -> None:
+    try:
+        await pool.submit(np.full((512, 640, 3), 255, np.uint8)).result
+    except Exception as error:
+        raise ModelError(f"the model fails on its first image ({error}); serve another one") from error

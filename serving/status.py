@@ -1,0 +1,94 @@
+"""Which model serves, and whether it does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import SQLAlchemyError
+
+from detector import __version__
+from serving.dependencies import ServicesDep
+from serving.schemas import ModelOut
+from serving.services import Services
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["status"])
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: str = "alive"
+    software: str = f"parcelray {__version__}"
+
+
+class Ready(BaseModel):
+    """Whether scans can be answered and kept, check by check."""
+
+    ready: bool
+    checks: dict[str, str] = Field(description="ok, or what is wrong.")
+    waiting_views: int
+
+
+class ModelInfo(ModelOut):
+    """The serving model and its card."""
+
+    operating_point: str
+    thresholds: dict[str, float]
+    card: dict[str, Any]
+    software: str = f"parcelray {__version__}"
+
+
+@router.get("/healthz", summary="Is the process alive?")
+async def healthz() -> Alive:
+    """Answer while the process lives, whatever else is wrong."""
+    return Alive()
+
+
+@router.get("/readyz", summary="Can scans be answered and kept?", responses={503: {"model": Ready}})
+async def readyz(services: ServicesDep, response: Response) -> Ready:
+    """Answer 503 while the model fails or hangs, or the store cannot be written."""
+    checks = {"model": _model_check(services), "store": await asyncio.to_thread(_store_check, services)}
+    ready = all(text == "ok" for text in checks.values())
+    response.status_code = 200 if ready else 503
+    return Ready(ready=ready, checks=checks, waiting_views=services.pool.waiting)
+
+
+@router.get("/v1/model", summary="Which model looks?")
+async def get_model(services: ServicesDep) -> ModelInfo:
+    """Return the serving model's identity, thresholds and card."""
+    detector, point = services.detector, services.settings.operating_point
+    return ModelInfo(
+        name=detector.card.name,
+        version=detector.card.version,
+        sha256=detector.model_sha256,
+        operating_point=point or detector.card.operating_point,
+        thresholds=dict(detector.thresholds(point)),
+        card=json.loads(detector.card.to_json()),
+    )
+
+
+def _model_check(services: Services) -> str:
+    pool = services.pool
+    if pool.last_error is not None:
+        return f"the last inference failed: {pool.last_error}"
+    if pool.oldest_running_s > services.settings.stall_s:
+        return f"an inference has been running for {pool.oldest_running_s:.0f} s"
+    return "ok"
+
+
+def _store_check(services: Services) -> str:
+    try:
+        services.store.probe()
+        services.images.probe()
+    except (SQLAlchemyError, OSError) as error:
+        return f"not writable: {type(error).__name__}"
+    free = services.images.free_bytes()
+    if free < services.settings.min_free_bytes:
+        return f"{free >> 20} MiB of disk left"
+    return "ok"

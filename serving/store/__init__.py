@@ -1,0 +1,1 @@
+"""What is kept: scans, views, detections, reviews and the evidence chain; images as files."""

@@ -1,0 +1,245 @@
+"""Writes and reads scans, reviews and late results; every write carries its evidence in the same transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from serving.schemas import LateResult, ReviewOut, ScanMetadata, ScanOut, ViewOut
+from serving.store import evidence
+from serving.store.database import Database
+from serving.store.evidence import ChainReport, canonical, sha256_of
+from serving.store.models import Detection, Review, Scan, View
+
+__all__ = ["NewScan", "ScanFilter", "ScanStore", "verify_chain"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewScan:
+    """What is needed to keep a scan beside its answer."""
+
+    answer: ScanOut
+    metadata: ScanMetadata
+    media_types: tuple[str, ...]
+    sizes_bytes: tuple[int, ...]
+    idempotency_key: str | None
+    request_sha256: str
+    software: str
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScanFilter:
+    """Which scans to list; None means any."""
+
+    verdict: str | None = None
+    scanner_id: str | None = None
+    item_id: str | None = None
+    reviewed: bool | None = None
+
+
+class ScanStore:
+    """Scans in a database. All methods block; call them from a thread."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def add(self, new: NewScan) -> tuple[str, str] | None:
+        """Keep a scan; returns None when it is durable, or the first answer (see there) if the key was used before."""
+        try:
+            with self.database.writing() as session:
+                _insert_scan(session, new)
+        except IntegrityError:
+            first = self.first_answer(new.idempotency_key) if new.idempotency_key else None
+            if first is None:
+                raise
+            return first
+        return None
+
+    def first_answer(self, idempotency_key: str) -> tuple[str, str] | None:
+        """Return the request hash and the answer's text of the scan that first used a key."""
+        with self.database.reading() as session:
+            query = select(Scan.request_sha256, Scan.answer).where(Scan.idempotency_key == idempotency_key)
+            row = session.execute(query).one_or_none()
+            return None if row is None else (row[0], row[1])
+
+    def get(self, scan_id: str) -> Scan | None:
+        """Return a scan with its views and their detections."""
+        with self.database.reading() as session:
+            return session.get(Scan, scan_id)
+
+    def find(self, wanted: ScanFilter, *, before: str | None, limit: int) -> Sequence[Scan]:
+        """Return up to `limit` scans, newest first, older than the id `before`."""
+        query = select(Scan).order_by(Scan.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(Scan.id < before)
+        for column, value in (
+            (Scan.verdict, wanted.verdict),
+            (Scan.scanner_id, wanted.scanner_id),
+            (Scan.item_id, wanted.item_id),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        if wanted.reviewed is not None:
+            none = Scan.review_state == "none"
+            query = query.where(~none if wanted.reviewed else none)
+        with self.database.reading() as session:
+            return session.scalars(query).all()
+
+    def add_review(self, review: ReviewOut) -> None:
+        """Keep a review and make it the scan's current one."""
+        annotations = canonical([item.model_dump(mode="json") for item in review.annotations])
+        with self.database.writing() as session:
+            scan = session.get_one(Scan, review.scan_id)
+            scan.review_state = review.decision.value
+            session.add(
+                Review(
+                    id=review.id,
+                    scan_id=review.scan_id,
+                    created_at=review.created_at,
+                    decision=review.decision.value,
+                    reviewer=review.reviewer,
+                    note=review.note,
+                    annotations=annotations,
+                )
+            )
+            payload = {
+                "review_id": review.id,
+                "decision": review.decision.value,
+                "reviewer": review.reviewer,
+                "annotations_sha256": sha256_of(annotations),
+                "note_sha256": sha256_of(review.note),
+                "created_at": review.created_at.isoformat(),
+            }
+            evidence.append(session, review.scan_id, "review", payload)
+
+    def reviews(self, scan_id: str) -> Sequence[Review]:
+        """Return the reviews of a scan, oldest first."""
+        with self.database.reading() as session:
+            return session.scalars(select(Review).where(Review.scan_id == scan_id).order_by(Review.id)).all()
+
+    def next_late(self, *, but: Collection[str]) -> str | None:
+        """Return the oldest scan whose work was left over, other than those in `but`."""
+        query = select(Scan.id).where(Scan.late_state == "pending", Scan.id.not_in(but)).order_by(Scan.id).limit(1)
+        with self.database.reading() as session:
+            return session.scalar(query)
+
+    def count_late_attempt(self, scan_id: str) -> int:
+        """Count one more try at a scan's left-over work, before it is made, and return the count."""
+        with self.database.writing() as session:
+            scan = session.get_one(Scan, scan_id)
+            scan.late_attempts += 1
+            return scan.late_attempts
+
+    def add_late_result(self, scan_id: str, late: LateResult) -> None:
+        """Keep what was found after the answer had to be given."""
+        result = late.model_dump(mode="json")
+        with self.database.writing() as session:
+            scan = session.get_one(Scan, scan_id)
+            if scan.late_state != "pending":
+                return  # another worker was faster
+            scan.late_state = "done"
+            scan.late_result = result
+            known = {view.name: view for view in scan.views}
+            for view in late.views:
+                if not known[view.name].detections:
+                    session.add_all(_detection_rows(known[view.name].id, view, late=True))
+            payload = {
+                "verdict": result["verdict"],
+                "model": result["model"],
+                "thresholds": result["thresholds"],
+                "finished_at": result["finished_at"],
+                "late_result_sha256": sha256_of(canonical(result)),
+            }
+            evidence.append(session, scan_id, "late_result", payload)
+
+    def probe(self) -> None:
+        """Take and give back the writing lock; raises when the database does not answer."""
+        with self.database.writing() as session:
+            session.scalar(select(Scan.id).limit(1))
+
+
+def verify_chain(store: ScanStore) -> ChainReport:
+    """Check the evidence chain of a store and the rows it speaks about."""
+    with store.database.reading() as session:
+        return evidence.check(session)
+
+
+def _insert_scan(session: Session, new: NewScan) -> None:
+    answer = new.answer
+    text = answer.model_dump_json()
+    salt = secrets.token_hex(32)
+    session.add(
+        Scan(
+            id=answer.id,
+            received_at=answer.received_at,
+            captured_at=new.metadata.captured_at,
+            item_id=new.metadata.item_id,
+            scanner_id=new.metadata.scanner_id,
+            lane=new.metadata.lane,
+            tags=dict(new.metadata.tags),
+            verdict=answer.verdict.value,
+            reasons=[reason.value for reason in answer.reasons],
+            answer=text,
+            idempotency_key=new.idempotency_key,
+            request_sha256=new.request_sha256,
+            salt=salt,
+            late_state="pending" if new.late else "none",
+        )
+    )
+    session.flush()
+    for position, view in enumerate(answer.views):
+        row = View(
+            scan_id=answer.id,
+            position=position,
+            name=view.name,
+            sha256=view.sha256,
+            media_type=new.media_types[position],
+            size_bytes=new.sizes_bytes[position],
+            width=view.width,
+            height=view.height,
+        )
+        session.add(row)
+        session.flush()
+        session.add_all(_detection_rows(row.id, view, late=False))
+    evidence.append(session, answer.id, "scan", _scan_payload(new, text, salt))
+
+
+def _scan_payload(new: NewScan, text: str, salt: str) -> dict[str, Any]:
+    answer = new.answer
+    return {
+        "verdict": answer.verdict.value,
+        "reasons": [reason.value for reason in answer.reasons],
+        "views": [{"name": view.name, "sha256": view.sha256} for view in answer.views],
+        "model": answer.model.model_dump(),
+        "operating_point": answer.operating_point,
+        "thresholds": dict(answer.thresholds),
+        "software": new.software,
+        "received_at": answer.received_at.isoformat(),
+        "timings_ms": answer.timings_ms.model_dump(),
+        "budget_ms": answer.budget_ms,
+        "answer_sha256": sha256_of(text),
+        "metadata_sha256": sha256_of(salt + canonical(new.metadata.model_dump(mode="json"))),
+    }
+
+
+def _detection_rows(view_id: int, view: ViewOut, *, late: bool) -> list[Detection]:
+    return [
+        Detection(
+            view_id=view_id,
+            x0=found.xyxy[0],
+            y0=found.xyxy[1],
+            x1=found.xyxy[2],
+            y1=found.xyxy[3],
+            label=found.label,
+            score=found.score,
+            late=late,
+        )
+        for found in view.detections
+    ]
