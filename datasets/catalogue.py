@@ -30,6 +30,7 @@ __all__ = ["Catalogue", "CatalogueInfo", "read_leniently", "require_trainable", 
 
 _FORMAT: Final = 1
 _HEAD: Final = "catalogue.json"
+_TEMPORARY: Final = ".writing-"
 _KINDS: Final = ("rendered", "real", "imported")
 _Item = tuple[ImageRecord, Sequence[Annotation]]
 
@@ -145,7 +146,7 @@ def write_catalogue(folder: Path | str, items: Iterable[_Item], info: CatalogueI
     write_atomically(folder / _HEAD, (json.dumps(head, indent=2, ensure_ascii=False) + "\n").encode())
     for split, data in files.items():
         _pending(folder, split, sha256_of(data)).replace(folder / "annotations" / f"{split}.json")
-    for leftover in (folder / "annotations").glob(".*.json"):
+    for leftover in (*(folder / "annotations").glob(".*"), *folder.glob(f"{_TEMPORARY}*")):
         leftover.unlink(missing_ok=True)
     created = CatalogueInfo(info.name, info.licence, info.source_kind, info.research_only, str(head["created_by"]))
     return Catalogue(folder, created, version, *_columns(ordered))
@@ -195,7 +196,7 @@ def require_trainable(catalogue: Catalogue, *, allow_research_only: bool) -> Non
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that it is either the old one or the new one, whatever happens meanwhile."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=".tmp")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
