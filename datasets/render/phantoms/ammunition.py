@@ -75,8 +75,12 @@ def load_cartridge(
     z: float = 0.0,
     sides: int = 8,
     spent: bool = False,
+    plain: bool = False,
 ) -> None:
-    """Put one cartridge into an assembly, its head at `origin_mm`, pointing along an angle."""
+    """Put one cartridge into an assembly, its head at `origin_mm`, pointing along an angle.
+
+    `plain` leaves out what cannot be seen when many lie in a stack: the groove and the jacket.
+    """
 
     def turned(profile: NDArray[np.float64], material: str, *, cavity: bool = False) -> None:
         into.turned(profile, material, origin_mm, angle_rad=angle_rad, z=z, sides=sides, cavity=cavity)
@@ -96,14 +100,14 @@ def load_cartridge(
         (shape.radius * 0.97 - wall, shoulder),
         (shape.radius - 1.5 * wall, floor),
     ]
-    turned(np.array(case), shape.metal)
+    turned(np.array(case[:1] + case[4:] if plain else case), shape.metal)
     if spent:
         return
     seat = shape.case - 0.55 * shape.bullet
     powder = min(seat - 0.4, shoulder)
     turned(np.array([(shape.radius - 1.7 * wall, floor + 0.1), (shape.radius * 0.93 - wall, powder)]), "propellant")
     bullet = _nose(shape, seat, inner_neck)
-    if shape.radius > 3.3:  # jacketed: a thin copper skin about lead
+    if shape.radius > 3.3 and not plain:  # jacketed: a thin copper skin about lead
         turned(bullet, "copper")
         centre = np.array([0.0, (seat + shape.length) / 2])
         core = (bullet - centre) * (0.86, 0.93) + centre
@@ -115,7 +119,7 @@ def load_cartridge(
 
 def _nose(shape: Round, seat: float, radius: float) -> Outline:
     tip, start = shape.length, shape.case + 0.1 * shape.bullet
-    t = np.array([0.0, 0.35, 0.65, 0.88, 1.0])
+    t = np.array([0.0, 0.4, 0.75, 1.0])
     ends = {0: (1.2, 0.55), 1: (2.2, 0.12), 2: (1.6, 0.06)}
     power, flat = ends[shape.nose]
     width = radius * np.maximum((1 - t**power) ** (0.6 if shape.nose < 2 else 0.9), flat)
@@ -145,7 +149,6 @@ def _shotshell(family: str) -> Callable[[Generator], Phantom]:
         length, head, wall = radius * u(5.0, 7.2), radius * u(0.7, 2.4), u(0.5, 0.9)
         metal = str(rng.choice(["brass", "brass", "steel"]))
         hull = str(rng.choice(["polyethylene", "polyethylene", "paper"]))
-        inner = radius - wall - 0.05
         assembly.turned(
             [
                 (radius + 0.9, 0),
@@ -157,7 +160,6 @@ def _shotshell(family: str) -> Callable[[Generator], Phantom]:
             ],
             metal,
         )
-        closed = [(inner, length - u(2, 5)), (radius * 0.2, length - u(2, 5))]
         inside = radius - 0.4 - wall
         assembly.turned(
             [
@@ -172,7 +174,6 @@ def _shotshell(family: str) -> Callable[[Generator], Phantom]:
             ],
             hull,
         )
-        del closed
         assembly.turned([(2.6, -0.1), (2.6, 6.5)], "brass", sides=8)
         powder = 7.0 + 0.16 * length
         assembly.turned([(inside - 0.1, 7.1), (inside - 0.1, powder)], "propellant")

@@ -29,10 +29,21 @@ class Assembly:
         moved = solid.moved(rotation, offset_mm)
         self._meshes.setdefault((moved.material, moved.weight), []).append(moved.triangles_mm)
 
-    def take(self, other: Phantom, offset_mm: ArrayLike = (0, 0, 0), rotation: ArrayLike | None = None) -> None:
-        """Take in everything another phantom is made of."""
-        for solid in other.solids:
-            self.add(solid, offset_mm, rotation)
+    def stamp(self, other: Assembly, offsets_mm: ArrayLike, angles_rad: ArrayLike | None = None) -> None:
+        """Take in copies of another assembly, one an offset (K, 3), each first turned about z by its angle (K,)."""
+        offsets = np.asarray(offsets_mm, np.float32).reshape(-1, 1, 1, 3)
+        if not len(offsets):
+            return
+        turns = None
+        if angles_rad is not None:
+            cos, sin = np.cos(angles_rad), np.sin(angles_rad)
+            none = np.zeros_like(cos)
+            rows = [np.stack(row, axis=-1) for row in ((cos, sin, none), (-sin, cos, none), (none, none, none + 1))]
+            turns = np.stack(rows, axis=-2).astype(np.float32)[:, None]  # transposed: they act from the right
+        for key, meshes in other._meshes.items():
+            mesh = np.concatenate(meshes)[None]
+            copies = (mesh if turns is None else mesh @ turns) + offsets
+            self._meshes.setdefault(key, []).append(copies.reshape(-1, 3, 3))
 
     def plate(
         self,
@@ -139,7 +150,11 @@ class Assembly:
         solids = tuple(
             Solid(np.concatenate(meshes), material, weight) for (material, weight), meshes in self._meshes.items()
         )
-        return Phantom(kind, solids, label, attributes).centred()
+        phantom = Phantom(kind, solids, label, attributes)
+        low, high = phantom.bounds_mm()
+        if high[1] - low[1] > high[0] - low[0]:  # the longest axis lies along x
+            phantom = phantom.moved([(0, 1, 0), (-1, 0, 0), (0, 0, 1)])
+        return phantom.centred()
 
 
 def bored(profile_mm: ArrayLike, radius_mm: float) -> Outline:
@@ -157,7 +172,7 @@ def _axis_along(angle_rad: float) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=8)
 def _unit_spring(coils: int) -> Solid:
-    turn = np.linspace(0, 2 * np.pi * coils, 8 * coils + 1)
+    turn = np.linspace(0, 2 * np.pi * coils, 6 * coils + 1)
     path = np.stack([np.cos(turn), np.sin(turn), turn / (2 * np.pi * coils) * 30], axis=1)
     # wound long so that the wire keeps its cross-section, then made one unit high
-    return sweep(path, 0.13, "steel", sides=4).scaled((1, 1, 1 / 30))
+    return sweep(path, 0.14, "steel", sides=3).scaled((1, 1, 1 / 30))

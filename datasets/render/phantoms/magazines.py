@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import ArrayLike
 
 from datasets.render.phantoms.ammunition import Round, load_cartridge, round_for
 from datasets.render.phantoms.assembly import Assembly
@@ -92,21 +93,23 @@ def _stack(
     count = int(fill * room / pitch)
     at = np.linspace(0, 1, len(middle))
     slack = 0.5 * (1.06 * shape.length - shape.length)
-    for index in range(count):
-        share = (shape.radius + index * pitch) / length_mm
-        centre = np.array([np.interp(share, at, middle[:, 0]), np.interp(share, at, middle[:, 1])])
-        angle = float(np.interp(share, at, heading)) + np.pi / 2
-        ahead = np.array([np.cos(angle), np.sin(angle)])
-        head = centre - ahead * (shape.length / 2 - slack)
-        z = shape.radius * 0.72 * (1 if index % 2 else -1) if double else 0.0
-        load_cartridge(into, shape, (float(head[0]), float(head[1])), angle_rad=angle, z=z, sides=6)
-    share = min((count * pitch + shape.radius * 0.5) / length_mm, 0.8)
-    centre = np.array([np.interp(share, at, middle[:, 0]), np.interp(share, at, middle[:, 1])])
-    down = float(np.interp(share, at, heading))
+    one = Assembly()
+    load_cartridge(one, shape, sides=5 if count > 14 else 6, plain=True)
+    index = np.arange(count)
+    share = (shape.radius + index * pitch) / length_mm
+    angles = np.interp(share, at, heading) + np.pi / 2
+    ahead = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    heads = np.zeros((count, 3))
+    heads[:, :2] = _between(middle, at, share) - ahead * (shape.length / 2 - slack)
+    heads[:, 2] = shape.radius * 0.72 * (2 * (index % 2) - 1) if double else 0.0
+    into.stamp(one, heads, angles)
+    below = min((count * pitch + shape.radius * 0.5) / length_mm, 0.8)
+    centre = _between(middle, at, below)
+    down = float(np.interp(below, at, heading))
     along, ahead = np.array([np.cos(down), np.sin(down)]), np.array([-np.sin(down), np.cos(down)]) * shape.length * 0.45
     follower = np.array([centre + ahead, centre + along * 4 + ahead, centre + along * 4 - ahead, centre - ahead])
     into.plate(follower, shape.radius * 1.8, "nylon" if rng.random() < 0.6 else "aluminium")
-    rest = length_mm * (1 - share) - 6
+    rest = length_mm * (1 - below) - 6
     if rest > 4:
         coils = 6 if count else 10
         start = centre + along * 4
@@ -118,6 +121,10 @@ def _follow(start: tuple[float, float], heading: Outline, length_mm: float) -> O
     mid = (heading[1:] + heading[:-1]) / 2
     moves = np.stack([np.cos(mid), np.sin(mid)], axis=1) * step
     return np.concatenate([[np.asarray(start, np.float64)], np.asarray(start) + np.cumsum(moves, axis=0)])
+
+
+def _between(line: Outline, at: Outline, share: ArrayLike) -> Outline:
+    return np.stack([np.interp(share, at, line[:, 0]), np.interp(share, at, line[:, 1])], axis=-1)
 
 
 def _peep_holes(rng: Generator, middle: Outline, forward: Outline, width: float) -> list[Outline]:
@@ -211,15 +218,15 @@ def _drum(rng: Generator) -> Phantom:
     assembly.sides(rim, depth - 2 * wall, wall, material)
     assembly.plate(rim, depth - 2 * wall, material, holes=[circle((0, 0), radius - wall, sides=28)])
     assembly.pin((0, 0), radius * u(0.15, 0.3), depth + 6, material)
-    upright = np.array([(0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0)])
-    single = Assembly()
-    load_cartridge(single, shape, (0, 0), sides=6)
-    one = single.phantom("cartridge/drum", "cartridge").moved(upright.T)
+    one = Assembly()
+    flat = Assembly()
+    load_cartridge(flat, shape, (-shape.length / 2, 0.0), sides=6, plain=True)
+    for solid in flat.phantom("cartridge/drum", "cartridge").solids:  # they stand along the axis of the drum
+        one.add(solid, rotation=[(0, 0, -1), (0, 1, 0), (1, 0, 0)])
     ring_radius = radius - wall - shape.radius * 1.2
     count = int(2 * np.pi * ring_radius / (shape.radius * 2.1))
-    for index in range(int(count * rng.choice([0.0, 0.6, 1.0]))):
-        angle = index * 2 * np.pi / count
-        assembly.take(one, (ring_radius * np.cos(angle), ring_radius * np.sin(angle), 0))
+    turn = np.arange(int(count * rng.choice([0.0, 0.6, 1.0]))) * (2 * np.pi / count)
+    assembly.stamp(one, np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=1) * ring_radius)
     put_magazine(
         assembly,
         rng,

@@ -34,28 +34,28 @@ def put_cylinder(
     shape = Round(
         bore * 0.97, length * rng.uniform(0.55, 0.72), bore * 0.97, length * 0.2, int(rng.integers(0, 2)), 0.6
     )
-    for turn in angle:
-        centre = (x, y + ring * float(np.cos(turn)))
-        depth = z + ring * float(np.sin(turn))
-        into.turned([(bore, 0.0), (bore, length)], material, centre, z=depth, sides=10, cavity=True)
-        if loaded:
-            load_cartridge(into, shape, (centre[0] - 0.6, centre[1]), z=depth, sides=7)
+    places = np.stack([0 * angle, np.cos(angle), np.sin(angle)], axis=1)
+    chamber, one, scoop = Assembly(), Assembly(), Assembly()
+    chamber.turned([(bore, 0.0), (bore, length)], material, sides=10, cavity=True)
+    into.stamp(chamber, places * ring + (x, y, z))
+    if loaded:
+        load_cartridge(one, shape, sides=7, plain=True)
+        into.stamp(one, places * ring + (x - 0.6, y, z))
     into.turned([(2.2, 0.0), (2.2, length)], material, origin_mm, z=z, sides=8, cavity=True)
     into.rod((x - 3, y), length + 10, 1.9, "steel", z=z, sides=8)
     if rimmed:
         into.rod((x - 2.5, y), 2.4, radius * 0.45, "steel", z=z, sides=12)
     if flutes:  # scooped outside between the chambers; shallow enough to stay clear of them
-        scoop = bore * 0.42
-        for turn in angle + np.pi / chambers:
-            away = radius - scoop * 1.15
-            into.turned(
-                [(scoop * 0.3, length - deep), (scoop, length - deep + 4), (scoop, length - 2.2)],
-                material,
-                (x, y + away * float(np.cos(turn))),
-                z=z + away * float(np.sin(turn)),
-                sides=8,
-                cavity=True,
-            )
+        wide = bore * 0.42
+        scoop.turned(
+            [(wide * 0.3, length - deep), (wide, length - deep + 4), (wide, length - 2.2)],
+            material,
+            sides=8,
+            cavity=True,
+        )
+        between = angle + np.pi / chambers
+        away = np.stack([0 * between, np.cos(between), np.sin(between)], axis=1) * (radius - wide * 1.15)
+        into.stamp(scoop, away + (x, y, z))
 
 
 def _butt(rng: Generator, root: Outline, length: float, width: float, rake: float) -> Outline:
