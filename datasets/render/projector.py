@@ -245,10 +245,12 @@ def _add(
     secants: NDArray[np.float64],
 ) -> None:
     axis, depth = _axes(geometry.view)
+    # Seen from the side, across and depth change places: a mirror image, in which every face turns round.
+    handedness = 1.0 if geometry.view == "top" else -1.0
     for solid in solids:
         _accumulate(
             np.ascontiguousarray(solid.triangles_mm, np.float32),
-            solid.weight,
+            handedness * solid.weight,
             out[number[solid.material]],
             corner[0],
             corner[1],
