@@ -135,7 +135,7 @@ def _to_8_bits(picture: NDArray[Any]) -> NDArray[np.uint8]:
     if picture.dtype == np.uint16:
         # A table instead of arithmetic: a large view in floats would take gigabytes.
         table = _quantised(np.arange(65536, dtype=np.float32) / np.float32(_white_level(colours)))
-        levels = table[picture]
+        levels: NDArray[np.uint8] = table[picture]
         if picture.ndim == 3 and picture.shape[2] == 4:
             # Opacity has the full scale of its type, whatever the scanner's white is.
             levels[..., 3] = picture[..., 3] >> 8
@@ -144,7 +144,8 @@ def _to_8_bits(picture: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _quantised(shares: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.rint(shares.clip(0.0, 1.0) * 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(shares.clip(0.0, 1.0) * 255).astype(np.uint8)
+    return levels
 
 
 def _over_white(bgra: NDArray[np.uint8], *, premultiplied: bool) -> NDArray[np.uint8]:
