@@ -101,18 +101,20 @@ def grids_of(group: Sequence[Phantom], low_mm: NDArray[np.float64]) -> Grids:
     cells = np.maximum(np.ceil((high - low_mm)[:2] / CELL_MM - 1e-4).astype(int), 1)
     low = np.full(cells, np.inf, np.float32)
     top = np.full(cells, -np.inf, np.float32)
-    _rasterise(triangles, np.asarray(low_mm, np.float32), np.float32(CELL_MM), low, top)
+    _rasterise(triangles, np.asarray(low_mm, np.float32), CELL_MM, low, top)
     return Grids(low, top)
 
 
-def random_rotation(
-    rng: np.random.Generator, *, on_edge: float = 0.12, tilted: float = 0.1
-) -> NDArray[np.float64]:
+def random_rotation(rng: np.random.Generator, *, on_edge: float = 0.12, tilted: float = 0.1) -> NDArray[np.float64]:
     """Return a (3, 3) rotation: any turn about z, mostly lying flat, at times on edge or tilted any way."""
     rotation = about_axis(2, rng.uniform(0, 2 * np.pi)) @ about_axis(0, np.pi * rng.integers(0, 2))
     draw = rng.random()
     if draw < tilted:  # also pointing at the beam
-        return about_axis(2, rng.uniform(0, 2 * np.pi)) @ about_axis(int(rng.integers(0, 2)), rng.uniform(0, np.pi)) @ rotation
+        return (
+            about_axis(2, rng.uniform(0, 2 * np.pi))
+            @ about_axis(int(rng.integers(0, 2)), rng.uniform(0, np.pi))
+            @ rotation
+        )
     if draw < tilted + on_edge:
         axis = 0 if rng.random() < 0.75 else 1
         return rotation @ about_axis(axis, np.pi / 2)
@@ -135,7 +137,7 @@ def _bounds(group: Sequence[Phantom]) -> tuple[NDArray[np.float64], NDArray[np.f
     return low, np.max([high for _, high in bounds], axis=0).astype(np.float64)
 
 
-@numba.njit(cache=True, fastmath=False)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=False)
 def _rasterise(
     triangles: NDArray[np.float32],
     origin: NDArray[np.float32],
@@ -181,13 +183,15 @@ def _rasterise(
                 high[i, j] = max(high[i, j], top)
 
 
-@numba.njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def _outside(ax: float, ay: float, bx: float, by: float, cx: float, cy: float) -> bool:
+@numba.njit(cache=True, inline="always")
+def _outside(  # noqa: PLR0917  numba takes no keywords cheaply
+    ax: float, ay: float, bx: float, by: float, cx: float, cy: float
+) -> bool:
     dx, dy = bx - ax, by - ay
     return dx * (cy - ay) - dy * (cx - ax) < -0.5 * (abs(dx) + abs(dy))
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _rests(
     heights: NDArray[np.float32], low: NDArray[np.float32], xs: NDArray[np.int64], ys: NDArray[np.int64]
 ) -> NDArray[np.float64]:

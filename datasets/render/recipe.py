@@ -159,7 +159,8 @@ class Recipe:
         plan = self.firearm_share + self.part_share + self.ammunition_share + self.mixed_share
         if plan > 1 + 1e-9:
             problems.append(
-                f"expected firearm_share, part_share, ammunition_share and mixed_share to add up to at most 1, got {plan:g}"
+                "expected firearm_share, part_share, ammunition_share and mixed_share to add up to at most 1, "
+                f"got {plan:g}"
             )
         if self.max_triangles < 1000:
             problems.append(f"expected max_triangles of at least 1000, got {self.max_triangles}")

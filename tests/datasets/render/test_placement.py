@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -58,7 +60,7 @@ def test_nothing_interpenetrates_or_leaves_the_container(seed: int) -> None:
     stacked = 0
     for x, y in rng.uniform(LOW[:2], HIGH[:2], (300, 2)):
         spans = sorted((min(z), max(z)) for thing in things if (z := _spans(thing, float(x), float(y))))
-        for (_, under), (over, _) in zip(spans, spans[1:], strict=False):
+        for (_, under), (over, _) in pairwise(spans):
             stacked += 1
             assert over >= under - 0.05
     assert stacked > 30

@@ -1,0 +1,186 @@
+"""Deliberate concealment, as seizures show it: a threat and what hides it, as one rigid group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.render.clutter import random_clutter
+from datasets.render.solids import Phantom, Solid, box, cylinder, tube
+
+__all__ = ["CONCEALMENTS", "bounds_of", "conceal", "turned"]
+
+Group = list[Phantom]
+_ALONG_X: Final = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
+_ON_SIDE: Final = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+# Sheets that people lay over things: material, thinnest and thickest in mm.
+_SHEETS: Final = (
+    ("steel", 0.5, 4.0),
+    ("stainless", 0.5, 3.0),
+    ("aluminium", 1.0, 10.0),
+    ("copper", 0.5, 2.0),
+    ("brass", 0.5, 2.0),
+    ("lead", 0.3, 1.2),
+    ("ceramic", 3.0, 12.0),
+    ("zinc_alloy", 1.0, 4.0),
+)
+_ELECTRONICS: Final = ("laptop", "circuit_board")
+
+
+def conceal(group: Group, rng: np.random.Generator) -> tuple[Group, str]:
+    """Hide a group in a way drawn by chance; return the larger group and the name of the way."""
+    name = str(rng.choice(sorted(CONCEALMENTS)))
+    return CONCEALMENTS[name](group, rng), name
+
+
+def bounds_of(group: Sequence[Phantom]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lowest and the highest corner of a group, each (3,)."""
+    bounds = [phantom.bounds_mm() for phantom in group]
+    low = np.min([low for low, _ in bounds], axis=0).astype(np.float64)
+    return low, np.max([high for _, high in bounds], axis=0).astype(np.float64)
+
+
+def turned(group: Sequence[Phantom], rotation: NDArray[np.float64]) -> Group:
+    """Return a group turned about its centre, which becomes the origin."""
+    low, high = bounds_of(group)
+    return [phantom.moved(offset_mm=-(low + high) / 2).moved(rotation) for phantom in group]
+
+
+def _in_can(group: Group, rng: np.random.Generator) -> Group:
+    low, high = bounds_of(group)
+    centre, size = (low + high) / 2, high - low
+    inner = float(np.hypot(size[1], size[2])) / 2 + rng.uniform(1, 8)
+    length = float(size[0]) + rng.uniform(6, 60)
+    steel = str(rng.choice(["steel", "stainless", "aluminium", "tin"]))
+    wall = rng.uniform(0.3, 1.6)
+    solids = [tube(inner + wall, inner, length, steel)]
+    solids += [_at(cylinder(inner + wall, wall, steel), (0, 0, side * (length + wall) / 2)) for side in (-1, 1)]
+    if rng.random() < 0.5:  # a vacuum flask has a second wall and a lid
+        gap = rng.uniform(3, 8)
+        solids.append(tube(inner + wall + gap + wall, inner + wall + gap, length + 2 * wall, steel))
+        solids.append(_at(cylinder(inner, rng.uniform(15, 40), "polypropylene"), (0, 0, length / 2 + 25)))
+    host = Phantom("concealment/can", tuple(solids)).moved(_ALONG_X, centre)
+    return [*group, host]
+
+
+def _in_tin(group: Group, rng: np.random.Generator) -> Group:
+    low, high = bounds_of(group)
+    centre, inner = (low + high) / 2, high - low + rng.uniform(2, 30, 3)
+    wall = rng.uniform(0.25, 1.2)
+    outer = inner + 2 * wall
+    material = str(rng.choice(["tin", "steel", "aluminium", "zinc_alloy"]))
+    host = Phantom("concealment/tin", (box(outer.tolist(), material), box(inner.tolist(), material).cavity()))
+    return [*group, host.moved(offset_mm=centre)]
+
+
+def _in_foil(group: Group, rng: np.random.Generator) -> Group:
+    low, high = bounds_of(group)
+    centre, inner = (low + high) / 2, high - low + rng.uniform(1, 6, 3)
+    material, layer = [
+        ("aluminium", rng.uniform(0.1, 0.8)),
+        ("lead", rng.uniform(0.05, 0.5)),
+        ("copper", rng.uniform(0.05, 0.3)),
+    ][int(rng.integers(3))]
+    host = Phantom(
+        "concealment/foil", (box((inner + 2 * layer).tolist(), material), box(inner.tolist(), material).cavity())
+    )
+    return [*group, host.moved(offset_mm=centre)]
+
+
+def _with_plates(group: Group, rng: np.random.Generator) -> Group:
+    low, high = bounds_of(group)
+    size = high - low
+    hosts: Group = []
+    for _ in range(int(rng.integers(1, 4))):
+        material, thinnest, thickest = _SHEETS[int(rng.integers(len(_SHEETS)))]
+        thickness = rng.uniform(thinnest, thickest)
+        plate = box((size[0] * rng.uniform(0.4, 1.6), size[1] * rng.uniform(0.4, 1.8), thickness), material)
+        shift = rng.uniform(-0.35, 0.35, 2) * size[:2]
+        here_low, here_high = bounds_of([*group, *hosts])
+        under = rng.random() < 0.5
+        z = here_low[2] - thickness / 2 - 0.5 if under else here_high[2] + thickness / 2 + 0.5
+        centre = (low + high) / 2
+        hosts.append(Phantom("concealment/plate", (_at(plate, (centre[0] + shift[0], centre[1] + shift[1], z)),)))
+    return [*group, *hosts]
+
+
+def _with_electronics(group: Group, rng: np.random.Generator) -> Group:
+    host = random_clutter(rng, kind=str(rng.choice(_ELECTRONICS)))
+    host_low, host_high = host.bounds_mm()
+    size = host_high - host_low
+    if size[2] > min(size[0], size[1]):
+        host = host.moved(_ON_SIDE)
+    angle = rng.uniform(0, 2 * np.pi)
+    spin = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1.0]])
+    return _stacked(group, [host.moved(spin)], rng, spread=0.3)
+
+
+def _taped_to_block(group: Group, rng: np.random.Generator) -> Group:
+    low, high = bounds_of(group)
+    size = high - low
+    material = str(
+        rng.choice(["steel", "iron", "brass", "zinc_alloy", "lithium_cell", "aluminium", "concrete", "ceramic"])
+    )
+    thickness = rng.uniform(6, 30)
+    block = box((size[0] * rng.uniform(0.3, 0.9), size[1] * rng.uniform(0.4, 1.1), thickness), material)
+    return _stacked(group, [Phantom("concealment/block", (block,))], rng, spread=0.3)
+
+
+def _among_steel(group: Group, rng: np.random.Generator) -> Group:
+    """Rods, pipes and bars side by side with the threat and under it."""
+    low, high = bounds_of(group)
+    size, centre = high - low, (low + high) / 2
+    hosts: Group = []
+    across = {-1.0: float(low[1]), 1.0: float(high[1])}
+    for _ in range(int(rng.integers(2, 9))):
+        radius = rng.uniform(3, 14)
+        length = size[0] * rng.uniform(0.4, 1.3)
+        material = str(rng.choice(["steel", "stainless", "iron", "aluminium", "brass"]))
+        shape = rng.integers(3)
+        if shape == 0:
+            solid = cylinder(radius, length, material, sides=16)
+        elif shape == 1:
+            solid = tube(radius, radius * rng.uniform(0.4, 0.9), length, material, sides=16)
+        else:
+            solid = box((2 * radius, 2 * radius * rng.uniform(0.3, 1), length), material)
+        side = float(rng.choice([-1.0, 1.0]))
+        y = across[side] + side * (radius + 1)
+        across[side] += side * (2 * radius + 2)
+        offset = (centre[0] + size[0] * rng.uniform(-0.2, 0.2), y, centre[2])
+        hosts.append(Phantom("concealment/steel_part", (solid,)).moved(_ALONG_X, offset))
+    if rng.random() < 0.5:
+        bar = cylinder(rng.uniform(3, 9), size[0] * rng.uniform(0.6, 1.2), "steel", sides=16)
+        return _stacked([*group, *hosts], [Phantom("concealment/steel_part", (bar,)).moved(_ALONG_X)], rng, spread=0.2)
+    return [*group, *hosts]
+
+
+def _on_edge(group: Group, rng: np.random.Generator) -> Group:
+    return turned(group, _ON_SIDE if rng.random() < 0.7 else _ALONG_X)
+
+
+def _stacked(group: Group, hosts: Group, rng: np.random.Generator, *, spread: float) -> Group:
+    """Lay hosts under or over a group, shifted by a share of the group's size."""
+    low, high = bounds_of(group)
+    host_low, host_high = bounds_of(hosts)
+    shift = (low + high) / 2 - (host_low + host_high) / 2 + rng.uniform(-spread, spread, 3) * (host_high - host_low)
+    shift[2] = low[2] - host_high[2] - 0.5 if rng.random() < 0.6 else high[2] - host_low[2] + 0.5
+    return [*group, *(host.moved(offset_mm=shift) for host in hosts)]
+
+
+def _at(solid: Solid, offset_mm: Sequence[float]) -> Solid:
+    return solid.moved(offset_mm=offset_mm)
+
+
+CONCEALMENTS: Final[dict[str, Callable[[Group, np.random.Generator], Group]]] = {
+    "among_steel": _among_steel,
+    "in_can": _in_can,
+    "in_foil": _in_foil,
+    "in_tin": _in_tin,
+    "on_edge": _on_edge,
+    "taped_to_block": _taped_to_block,
+    "with_electronics": _with_electronics,
+    "with_plates": _with_plates,
+}

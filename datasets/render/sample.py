@@ -1,0 +1,90 @@
+"""Render one parcel of a recipe: compose it, scan it, keep the labels of what can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from datasets.render.recipe import Recipe
+from datasets.render.scanner import Footprint, random_profile, scan
+from datasets.render.scene import compose
+from datasets.render.solids import Phantom
+from datasets.samples import Annotation, Sample
+
+__all__ = ["VIEWS", "annotations_of", "render_parcel", "render_sample"]
+
+VIEWS = ("top", "side")
+
+
+def render_sample(recipe: Recipe, seed: int, index: int) -> Sample:
+    """Render the first view of one parcel; the same arguments give the same bytes."""
+    return render_parcel(recipe, seed, index)[0]
+
+
+def render_parcel(recipe: Recipe, seed: int, index: int) -> tuple[Sample, ...]:
+    """Render all views of one parcel.
+
+    Args:
+        recipe: how often what appears.
+        seed: of the catalogue, at least 0.
+        index: of the parcel, at least 0.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
+    scene = compose(rng, recipe)
+    output = "colour" if rng.random() < recipe.pseudo_colour_share else "grey"
+    long_side = int(rng.integers(recipe.long_side_px[0], recipe.long_side_px[1] + 1))
+    quality = int(rng.integers(recipe.jpeg_quality[0], recipe.jpeg_quality[1] + 1))
+    parcel_id = recipe.parcel_id(seed, index)
+    samples = []
+    for view in VIEWS[: recipe.views]:
+        profile = random_profile(rng, output=output, view=view)
+        rendered = scan(scene.phantoms, profile, rng, max_size_wh=(long_side, long_side * 4 // 5))
+        samples.append(
+            Sample(
+                rendered.image_rgb,
+                annotations_of(scene.phantoms, rendered.footprints, recipe),
+                {
+                    "parcel_id": parcel_id,
+                    "split": recipe.split_of(parcel_id),
+                    "view": view,
+                    "scanner": profile.name,
+                    "output": output,
+                    "recipe": recipe.digest(),
+                    "seed": seed,
+                    "index": index,
+                    "jpeg_quality": quality,
+                    **scene.facts,
+                },
+            )
+        )
+    return tuple(samples)
+
+
+def annotations_of(
+    phantoms: Sequence[Phantom], footprints: Sequence[Footprint], recipe: Recipe
+) -> tuple[Annotation, ...]:
+    """Return an annotation for every labelled phantom that can be seen; boxes are the extents of the masks."""
+    annotations = []
+    for footprint in footprints:
+        phantom = phantoms[footprint.phantom_index]
+        if phantom.label is None:
+            continue
+        if footprint.visibility < recipe.min_visibility or footprint.area_px < recipe.min_area_px:
+            continue
+        attributes = list(phantom.attributes)
+        if footprint.visibility < recipe.occluded_below:
+            attributes.append("occluded")
+        if footprint.truncated:
+            attributes.append("truncated")
+        x0, y0, x1, y1 = (float(value) for value in footprint.xyxy)
+        annotations.append(
+            Annotation(
+                phantom.label,
+                (x0, y0, x1, y1),
+                tuple(attributes),
+                round(float(footprint.visibility), 4),
+                float(footprint.area_px),
+            )
+        )
+    return tuple(annotations)

@@ -1,0 +1,196 @@
+"""Compose a parcel or bag: container, benign contents by theme, threats, packed with gravity, laid on the belt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.render.clutter import random_clutter
+from datasets.render.concealment import bounds_of, turned
+from datasets.render.contents import METAL_KINDS, SOFT_KINDS, SPREAD_KINDS, draw_theme
+from datasets.render.parcels import Parcel, draw_parcel
+from datasets.render.placement import Floor, about_axis, random_rotation
+from datasets.render.recipe import Recipe
+from datasets.render.solids import Phantom
+from datasets.render.threat_plan import Threat, draw_threats
+
+__all__ = ["Scene", "compose", "pack"]
+
+_TURNS: Final = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """Everything on the belt, lowest point at z = 0, centred on x = 0.
+
+    Attributes:
+        phantoms: contents and containers.
+        facts: what was drawn, for provenance: container, theme, plan, concealments, number of objects.
+    """
+
+    phantoms: tuple[Phantom, ...]
+    facts: dict[str, object]
+
+
+def compose(rng: np.random.Generator, recipe: Recipe) -> Scene:
+    """Draw one scene.
+
+    Args:
+        rng: the only source of chance.
+        recipe: how often what appears.
+    """
+    close_up = bool(rng.random() < recipe.close_up_share)
+    plan, threats = draw_threats(rng, recipe, close_up=close_up)
+    parcel = draw_parcel(rng, recipe, [bounds_of(threat.phantoms) for threat in threats], close_up=close_up)
+    contents, theme, placed = pack(rng, recipe, parcel, threats, close_up=close_up)
+    phantoms = _laid_on_belt([*contents, *parcel.phantoms], rng)
+    if rng.random() < recipe.second_parcel_share:
+        neighbour = draw_parcel(rng, recipe, [], close_up=close_up)
+        inside, _, _ = pack(rng, recipe, neighbour, [], close_up=close_up)
+        phantoms = _side_by_side(phantoms, _laid_on_belt([*inside, *neighbour.phantoms], rng), rng)
+    facts: dict[str, object] = {
+        "container": parcel.name,
+        "theme": theme,
+        "plan": plan,
+        "close_up": close_up,
+        "objects": len(contents),
+        "concealments": [threat.concealment for threat in placed if threat.concealment],
+    }
+    return Scene(tuple(phantoms), facts)
+
+
+def pack(
+    rng: np.random.Generator, recipe: Recipe, parcel: Parcel, threats: Sequence[Threat], *, close_up: bool
+) -> tuple[list[Phantom], str, list[Threat]]:
+    """Fill a parcel; return its contents, the name of the theme and the threats that went in.
+
+    Where the room that is left does not take a threat, packing starts again with the threats first.
+    """
+    for threats_first in (False, True):
+        packed = _pack_once(rng, recipe, parcel, threats, close_up=close_up, threats_first=threats_first)
+        if len(packed[2]) == len(threats):
+            break
+    return packed
+
+
+def _pack_once(
+    rng: np.random.Generator,
+    recipe: Recipe,
+    parcel: Parcel,
+    threats: Sequence[Threat],
+    *,
+    close_up: bool,
+    threats_first: bool,
+) -> tuple[list[Phantom], str, list[Threat]]:
+    floor = Floor(parcel.inner_low_mm, parcel.inner_high_mm)
+    theme = draw_theme(rng)
+    wanted = _wanted_fill(rng, close_up=close_up)
+    contents: list[Phantom] = []
+    triangles = sum(solid.triangles_mm.shape[0] for phantom in parcel.phantoms for solid in phantom.solids)
+
+    metal = int(rng.integers(2, 12)) if rng.random() < recipe.hard_negative_share else 0
+    limit = int(rng.integers(2, 9)) if close_up else int(rng.integers(6, 70))
+    kinds = [theme.draw_kind(rng) for _ in range(limit)] + [str(rng.choice(METAL_KINDS)) for _ in range(metal)]
+    # Threats go in early, so that they fit, but anything may still come to lie under them.
+    queue: list[Threat | str] = [kinds[i] for i in rng.permutation(len(kinds))]
+    for threat in threats:
+        queue.insert(0 if threats_first else int(rng.integers(0, max(len(queue) // 3, 1))), threat)
+
+    placed = []
+    left = len(threats)
+    for item in queue:
+        if isinstance(item, Threat):
+            left -= 1
+            laid = _place_threat(item, floor, rng)
+            if laid is not None:
+                placed.append(item)
+        elif triangles > recipe.max_triangles or (floor.filled() > wanted and not left):
+            continue
+        else:
+            laid = _place_benign(item, floor, rng)
+        if laid is not None:
+            contents += laid
+            triangles += sum(solid.triangles_mm.shape[0] for phantom in laid for solid in phantom.solids)
+    return contents, theme.name, placed
+
+
+def _wanted_fill(rng: np.random.Generator, *, close_up: bool) -> float:
+    """Return the average height, as a share of the container's, up to which it is filled."""
+    draw = rng.random()
+    if draw < 0.12:
+        return 0.02
+    if draw < 0.45:
+        return float(rng.uniform(0.05, 0.25))
+    return float(rng.uniform(0.2, 0.5 if close_up else 0.8))
+
+
+def _place_threat(threat: Threat, floor: Floor, rng: np.random.Generator) -> list[Phantom] | None:
+    for turn in range(_TURNS + 2):
+        if turn < _TURNS:
+            rotation = random_rotation(rng, on_edge=0.12, tilted=0.12)
+        else:  # at last, straight along the container
+            rotation = about_axis(2, np.pi / 2 * (turn - _TURNS))
+        laid = floor.drop(turned(threat.phantoms, rotation), rng, spread=0.6)
+        if laid is not None:
+            return laid
+    return None
+
+
+def _place_benign(kind: str, floor: Floor, rng: np.random.Generator) -> list[Phantom] | None:
+    phantom = random_clutter(rng, kind=kind)
+    if kind in SOFT_KINDS:
+        return _lay_soft(phantom, floor, rng, anywhere=kind in SPREAD_KINDS)
+    for turn in range(3):
+        rotation = random_rotation(rng) if turn < 2 else about_axis(2, np.pi / 2 * int(rng.integers(4)))
+        laid = floor.drop(turned([phantom], rotation), rng)
+        if laid is not None:
+            return laid
+    return None
+
+
+def _lay_soft(phantom: Phantom, floor: Floor, rng: np.random.Generator, *, anywhere: bool) -> list[Phantom] | None:
+    """Soft things give way: they are squeezed to the room there is and take only part of their height."""
+    group = turned([phantom], random_rotation(rng, on_edge=0.03, tilted=0.03))
+    low, high = bounds_of(group)
+    room = floor.high_mm - floor.low_mm
+    shrink = np.minimum(1.0, 0.98 * room / np.maximum(high - low, 1e-3))
+    if shrink[:2].min() < 0.35:
+        return None
+    group = [_scaled(item, shrink) for item in group]
+    laid = None if anywhere else floor.drop(group, rng, sinks=0.6)
+    if laid is None:
+        low, high = bounds_of(group)
+        corner = floor.low_mm + rng.random(3) * np.maximum(room - (high - low), 0)
+        laid = [item.moved(offset_mm=corner - low) for item in group]
+    return laid
+
+
+def _scaled(phantom: Phantom, factors: NDArray[np.float64]) -> Phantom:
+    return Phantom(
+        phantom.kind, tuple(solid.scaled(factors) for solid in phantom.solids), phantom.label, phantom.attributes
+    )
+
+
+def _laid_on_belt(phantoms: Sequence[Phantom], rng: np.random.Generator) -> list[Phantom]:
+    """Turn the whole parcel: mostly on its base, any way round, often near the belt's axes; put it on the belt."""
+    rotation = np.eye(3)
+    if rng.random() < 0.15:  # on one of its sides
+        rotation = about_axis(int(rng.integers(2)), np.pi / 2)
+    if rng.random() < 0.12:  # leaning on something
+        rotation = about_axis(int(rng.integers(2)), rng.normal(0, 0.15)) @ rotation
+    quarter = np.pi / 2 * rng.integers(4)
+    skew = rng.normal(0, 0.1) if rng.random() < 0.5 else rng.uniform(0, 2 * np.pi)
+    group = turned(phantoms, about_axis(2, quarter + skew) @ rotation)
+    low, _ = bounds_of(group)
+    return [phantom.moved(offset_mm=(0, 0, -low[2])) for phantom in group]
+
+
+def _side_by_side(first: list[Phantom], second: list[Phantom], rng: np.random.Generator) -> list[Phantom]:
+    """Put a second parcel behind the first on the belt, close or touching."""
+    gap_mm = float(rng.choice([rng.uniform(0, 10), rng.uniform(0, 120)]))
+    shift = bounds_of(first)[1][1] + gap_mm - bounds_of(second)[0][1]
+    return [*first, *(phantom.moved(offset_mm=(0, shift, 0)) for phantom in second)]

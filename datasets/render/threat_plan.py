@@ -1,0 +1,111 @@
+"""What a parcel holds that should be found: which labels, which families, loose, in groups or hidden."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from datasets.render.concealment import bounds_of, conceal
+from datasets.render.phantoms import random_threat, threat_group
+from datasets.render.recipe import Recipe
+from datasets.render.solids import Phantom
+from detector.taxonomy import TAXONOMY, Group
+
+__all__ = ["Threat", "draw_threats"]
+
+_FIREARMS: Final = {"handgun": 0.46, "revolver": 0.28, "long_gun": 0.26}
+_AMMUNITION: Final = {"cartridge": 0.65, "shotshell": 0.35}
+_PARTS: Final = tuple(name for name, info in TAXONOMY.items() if info.group is Group.PART)
+# How often these come in boxes, strips, handfuls or pairs instead of alone.
+_IN_NUMBERS: Final = {"cartridge": 0.75, "shotshell": 0.75, "magazine": 0.3}
+_WITH_MAGAZINE: Final = 0.15
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Threat:
+    """Phantoms that keep their places relative to each other, with whatever hides them.
+
+    Attributes:
+        phantoms: labelled and hiding objects.
+        concealment: name of the way it is hidden, or None.
+    """
+
+    phantoms: tuple[Phantom, ...]
+    concealment: str | None = None
+
+
+def draw_threats(rng: np.random.Generator, recipe: Recipe, *, close_up: bool) -> tuple[str, list[Threat]]:
+    """Return the name of the plan ("firearm", "part", "ammunition", "mixed" or "benign") and its threats."""
+    plan = _plan(rng, recipe)
+    labels = _labels(plan, rng, close_up=close_up)
+    return plan, [_threat(label, rng, recipe) for label in labels]
+
+
+def _plan(rng: np.random.Generator, recipe: Recipe) -> str:
+    draw = rng.random()
+    for name, share in (
+        ("firearm", recipe.firearm_share),
+        ("part", recipe.part_share),
+        ("ammunition", recipe.ammunition_share),
+        ("mixed", recipe.mixed_share),
+    ):
+        draw -= share
+        if draw < 0:
+            return name
+    return "benign"
+
+
+def _labels(plan: str, rng: np.random.Generator, *, close_up: bool) -> list[str]:
+    def firearms(count: int) -> list[str]:
+        choices = {name: share for name, share in _FIREARMS.items() if not (close_up and name == "long_gun")}
+        return [_draw(choices, rng) for _ in range(count)]
+
+    def parts(count: int) -> list[str]:
+        return [str(rng.choice(_PARTS)) for _ in range(count)]
+
+    match plan:
+        case "firearm":
+            return firearms(1 if close_up or rng.random() < 0.75 else 2)
+        case "part":
+            return parts(int(rng.integers(1, 5)))
+        case "ammunition":
+            return [_draw(_AMMUNITION, rng) for _ in range(int(rng.integers(1, 3)))]
+        case "mixed":
+            return [*firearms(1), *parts(int(rng.integers(1, 3))), _draw(_AMMUNITION, rng)]
+        case _:
+            return []
+
+
+def _threat(label: str, rng: np.random.Generator, recipe: Recipe) -> Threat:
+    phantoms = _draw_group(label, rng, recipe)
+    if TAXONOMY[label].group is Group.FIREARM and rng.random() < _WITH_MAGAZINE:
+        phantoms = _beside(phantoms, _draw_group("magazine", rng, recipe), rng)
+    if rng.random() >= recipe.concealed_share:
+        return Threat(tuple(phantoms))
+    hidden, name = conceal(list(phantoms), rng)
+    return Threat(tuple(hidden), name)
+
+
+def _draw_group(label: str, rng: np.random.Generator, recipe: Recipe) -> list[Phantom]:
+    """Draw one threat, or several in their natural number, from the families that the recipe lets in."""
+    families, held_out = recipe.families.get(label), recipe.holdout_families.get(label, ())
+    if rng.random() < _IN_NUMBERS.get(label, 0.0):
+        return threat_group(rng, label, families, exclude=held_out)
+    return [random_threat(label, rng, families, exclude=held_out)]
+
+
+def _beside(group: list[Phantom], others: list[Phantom], rng: np.random.Generator) -> list[Phantom]:
+    """Lay others next to a group, on its long side."""
+    low, high = bounds_of(group)
+    other_low, other_high = bounds_of(others)
+    shift = np.zeros(3)
+    shift[0] = rng.uniform(low[0] - other_low[0], max(high[0] - other_high[0], low[0] - other_low[0] + 1))
+    shift[1] = high[1] - other_low[1] + rng.uniform(2, 40)
+    return [*group, *(phantom.moved(offset_mm=shift) for phantom in others)]
+
+
+def _draw(weights: dict[str, float], rng: np.random.Generator) -> str:
+    shares = np.array(list(weights.values()))
+    return str(rng.choice(list(weights), p=shares / shares.sum()))

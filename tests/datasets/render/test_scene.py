@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from datasets.render.concealment import CONCEALMENTS, bounds_of
+from datasets.render.parcels import Parcel, draw_parcel
+from datasets.render.phantoms import random_threat
+from datasets.render.recipe import Recipe
+from datasets.render.scene import compose, pack
+from datasets.render.solids import Phantom
+from datasets.render.threat_plan import draw_threats
+
+RECIPE = Recipe(max_triangles=40_000)
+
+
+def _parcel(seed: int) -> Parcel:
+    return draw_parcel(np.random.default_rng(seed), RECIPE, [], close_up=False)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_contents_stay_inside_the_container(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    parcel = _parcel(seed)
+    contents, _, _ = pack(rng, RECIPE, parcel, [], close_up=False)
+    for phantom in contents:
+        low, high = phantom.bounds_mm()
+        assert (low >= parcel.inner_low_mm - 0.1).all(), phantom.kind
+        assert (high <= parcel.inner_high_mm + 0.1).all(), phantom.kind
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_scene_lies_on_the_belt_and_holds_its_threats(seed: int) -> None:
+    recipe = Recipe(max_triangles=40_000, firearm_share=1, part_share=0, ammunition_share=0, mixed_share=0)
+    scene = compose(np.random.default_rng(seed), recipe)
+    assert min(phantom.bounds_mm()[0][2] for phantom in scene.phantoms) == pytest.approx(0, abs=0.01)
+    assert any(phantom.label in {"handgun", "revolver", "long_gun"} for phantom in scene.phantoms)
+
+
+def test_shares_of_the_plan_are_kept() -> None:
+    recipe = Recipe(firearm_share=0.3, part_share=0.2, ammunition_share=0.1, mixed_share=0.1, concealed_share=0.0)
+    rng = np.random.default_rng(0)
+    plans = [draw_threats(rng, recipe, close_up=False)[0] for _ in range(150)]
+    for plan, share in (("firearm", 0.3), ("part", 0.2), ("ammunition", 0.1), ("mixed", 0.1), ("benign", 0.3)):
+        assert plans.count(plan) / len(plans) == pytest.approx(share, abs=0.12)
+
+
+def test_train_never_shows_what_test_is_made_of() -> None:
+    train, test = Recipe.load("train"), Recipe.load("test")
+    assert {"handgun", "revolver", "long_gun"} <= set(train.holdout_families)
+    assert train.holdout_families == test.families
+    rng = np.random.default_rng(2)
+    for recipe, wanted in ((train, False), (test, True)):
+        held_out = {f"{label}/{family}" for label, families in test.families.items() for family in families}
+        kinds = {
+            phantom.kind
+            for _ in range(60)
+            for threat in draw_threats(rng, recipe, close_up=False)[1]
+            for phantom in threat.phantoms
+            if phantom.label in test.families
+        }
+        assert kinds
+        for kind in kinds:
+            assert (kind in held_out) is wanted, kind
+
+
+@pytest.mark.parametrize("name", sorted(CONCEALMENTS))
+def test_concealment_keeps_the_threat_whole(name: str) -> None:
+    rng = np.random.default_rng(6)
+    threat = random_threat("slide", rng)
+    hidden = CONCEALMENTS[name]([threat], rng)
+    labelled = [phantom for phantom in hidden if phantom.label]
+    assert [phantom.label for phantom in labelled] == ["slide"]
+    size = np.sort(np.subtract(*bounds_of([threat])[::-1]))
+    assert np.sort(np.subtract(*bounds_of(labelled)[::-1])) == pytest.approx(size, abs=0.05)
+    assert name == "on_edge" or any(isinstance(phantom, Phantom) and phantom.label is None for phantom in hidden)
