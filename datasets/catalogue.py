@@ -97,7 +97,7 @@ class Catalogue:
         """Return the annotations of one image."""
         return self._annotations[image.file_name]
 
-    def items(self) -> list[_Item]:
+    def items(self) -> list[tuple[ImageRecord, tuple[Annotation, ...]]]:
         """Return every image with its annotations, as `write_catalogue` takes them."""
         return [(record, self._annotations[record.file_name]) for record in self.records]
 

@@ -176,20 +176,21 @@ def _record(entry: Fields, name: str, data: bytes, image_rgb: NDArray[np.uint8],
         height=height,
         sha256=digest,
         parcel_id=parcel,
-        split=_split_or_train(entry),
+        split=cast("Split", _known(entry, "split", SPLITS) or "train"),
         view=entry.text("view", "unknown"),
         scanner=entry.text("scanner", "unknown"),
         source=entry.text("source", options.name),
-        licence=entry.text("licence", options.licence),
-        energy=cast("Energy", entry.choice("energy", ("dual", "single"), "single" if grey else "dual")),
-        output=cast("Output", entry.choice("output", ("colour", "grey"), "grey" if grey else "colour")),
+        licence=options.licence,
+        energy=cast("Energy", _known(entry, "energy", ("dual", "single")) or ("single" if grey else "dual")),
+        output=cast("Output", _known(entry, "output", ("colour", "grey")) or ("grey" if grey else "colour")),
         recipe=entry.text("recipe") if "recipe" in entry else None,
         seed=entry.integer("seed", 0, 2**64) if "seed" in entry else None,
     )
 
 
-def _split_or_train(entry: Fields) -> Split:
-    return next((split for split in SPLITS if split == entry.raw("split")), "train")
+def _known(entry: Fields, key: str, values: tuple[str, ...]) -> str | None:
+    """Return the value if it is one of ours: the review desk writes "unknown" where it does not know."""
+    return next((value for value in values if value == entry.raw(key)), None)
 
 
 def _stored_name(name: str, digest: str) -> str:

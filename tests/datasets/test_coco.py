@@ -26,7 +26,7 @@ sides = st.floats(0.01, 30_000)
 
 
 @st.composite
-def annotations(draw: st.DrawFn) -> Annotation:
+def marks_of(draw: st.DrawFn) -> Annotation:
     x0, y0 = draw(corners), draw(corners)
     return Annotation(
         draw(st.sampled_from(LABELS)),
@@ -58,7 +58,7 @@ def records(draw: st.DrawFn) -> ImageRecord:
 
 
 @settings(max_examples=150, deadline=None)
-@given(records(), st.lists(annotations(), max_size=4))
+@given(records(), st.lists(marks_of(), max_size=4))
 def test_what_is_written_is_what_is_read(record: ImageRecord, marks: list[Annotation]) -> None:
     data = to_coco([(record, marks)], ABOUT)
     kept = tuple(normalised(mark, "test") for mark in marks)

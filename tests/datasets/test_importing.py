@@ -61,7 +61,8 @@ def test_an_export_becomes_a_sound_catalogue(export: tuple[Path, dict[str, Any]]
     image = next(image for image in read.images() if image.parcel_id == "scan-1")
     (mark,) = read.annotations_of(image)
     assert (mark.label, mark.xyxy, mark.area) == ("magazine", (4.0, 5.0, 24.0, 15.0), 200.0)
-    assert (image.licence, image.source, image.output) == ("own", "export", "colour")
+    assert (image.licence, image.source, image.output) == ("own", "parcelray-review", "colour")
+    assert (image.scanner, image.view, image.energy) == ("lane-1", "top", "dual")
     assert read.info.source_kind == "imported"
     assert not read.info.research_only
 
