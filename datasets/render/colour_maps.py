@@ -85,6 +85,7 @@ class ColourTable:
     Attributes:
         palette: the colours.
         background_rgb: colour of the open beam; all light colours are tinted by it.
+        air_attenuation: mean attenuation below which the display shows air.
         black_attenuation: mean attenuation at which the display is black.
         gamma: exponent of the tone curve (below 1 lifts thin matter).
         local_contrast: share of the broad mean that is taken out of the attenuation (0 to 0.5).
@@ -100,7 +101,8 @@ class ColourTable:
 
     palette: Palette = PALETTES["ochre_teal"]
     background_rgb: RGB = (255, 255, 255)
-    black_attenuation: float = 4.6
+    air_attenuation: float = 0.012
+    black_attenuation: float = 4.4
     gamma: float = 0.62
     local_contrast: float = 0.15
     sharpen: float = 0.9
@@ -177,7 +179,7 @@ def show_colour(low: NDArray[np.float32], high: NDArray[np.float32], table: Colo
     if table.material_blur_px > 0:
         low_a, high_a = (cv2.GaussianBlur(part, (0, 0), table.material_blur_px) for part in (low_a, high_a))
     index = material_index(low_a, high_a, kvp) + np.float32(table.material_bias)
-    dense = np.clip((high_a - np.float32(1.9)) / np.float32(1.3), 0.0, 1.0)
+    dense = np.clip((high_a - np.float32(2.2)) / np.float32(1.4), 0.0, 1.0)
     index = np.maximum(index, dense * np.float32(table.dense_index))
     level = (brightness * np.float32(_LEVELS - 1) + np.float32(0.5)).astype(np.int32)
     scale = (_MATERIALS - 1) / (_HIGH_INDEX - _LOW_INDEX)
@@ -200,7 +202,7 @@ def show_grey(low: NDArray[np.float32], high: NDArray[np.float32], table: GreyTa
 
 def _brightness(attenuation: NDArray[np.float32], table: ColourTable) -> NDArray[np.float32]:
     flat = _flattened(attenuation, table.local_contrast)
-    sharp = _sharpened(flat, table.sharpen, table.sharpen_px)
+    sharp = _sharpened(flat, table.sharpen, table.sharpen_px) - np.float32(table.air_attenuation)
     return np.asarray(np.clip(sharp / np.float32(table.black_attenuation), 0.0, 1.0) ** np.float32(table.gamma), np.float32)
 
 
@@ -233,7 +235,7 @@ def _lookup(table: ColourTable) -> NDArray[np.uint8]:
         for channel in range(3):
             by_level[group, :, channel] = np.interp(level, _STEPS, colours[:, channel])
     # Scatter pulls thick metal down to the organic curve; displays show what is nearly black as dark green or black.
-    shift = np.clip((level - 0.60) / 0.18, 0.0, 1.0) * 0.9
+    shift = np.clip((level - 0.72) / 0.2, 0.0, 1.0) * 0.9
     shifted = np.where(index[:, None] < 0.9, np.minimum(index[:, None] + shift[None], 0.9), index[:, None])
     place = np.clip(np.interp(shifted, _CLASSES, np.arange(len(groups))), 0, len(groups) - 1)
     first = np.minimum(place.astype(int), len(groups) - 2)

@@ -130,7 +130,7 @@ def random_profile(rng: np.random.Generator, *, output: str | None = None, view:
 
 def _vary_sensor(base: Sensor, rng: np.random.Generator) -> Sensor:
     factor = np.exp(rng.normal(0.0, 0.5, 8))
-    photons = float(np.exp(rng.uniform(np.log(2500), np.log(60000))))
+    photons = float(np.exp(rng.uniform(np.log(4000), np.log(60000))))
     blur = float(rng.uniform(0.35, 0.75) if base.vignette == 0 else rng.uniform(0.6, 1.6))
     return replace(
         base,
@@ -156,9 +156,10 @@ def _vary_colour(base: ColourTable, rng: np.random.Generator) -> ColourTable:
         base,
         palette=base.palette.blended(others[int(rng.integers(len(others)))], float(rng.uniform(0.0, 0.45))),
         background_rgb=background,
-        black_attenuation=float(rng.uniform(3.3, 6.2)),
-        gamma=float(rng.uniform(0.45, 0.85)),
-        local_contrast=float(rng.uniform(0.0, 0.35)),
+        air_attenuation=float(rng.uniform(0.0, 0.025)),
+        black_attenuation=float(rng.uniform(2.9, 5.0)),
+        gamma=float(rng.uniform(0.5, 0.85)),
+        local_contrast=float(rng.uniform(0.0, 0.22)),
         sharpen=float(rng.uniform(0.2, 1.8)),
         sharpen_px=float(rng.uniform(0.9, 2.6)),
         material_blur_px=float(rng.uniform(0.4, 1.6)),
