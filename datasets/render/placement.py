@@ -97,8 +97,8 @@ class Floor:
 def grids_of(group: Sequence[Phantom], low_mm: NDArray[np.float64]) -> Grids:
     """Return the grids of a group, cells and heights counted from `low_mm`, its lowest corner."""
     triangles = np.concatenate([solid.triangles_mm for phantom in group for solid in phantom.solids])
-    _, high = triangles.min(axis=(0, 1)), triangles.max(axis=(0, 1))
-    cells = np.maximum(np.ceil((high - low_mm)[:2] / CELL_MM - 1e-4).astype(int), 1)
+    high = np.array([triangles[..., axis].max() for axis in range(2)])
+    cells = np.maximum(np.ceil((high - low_mm[:2]) / CELL_MM - 1e-4).astype(int), 1)
     low = np.full(cells, np.inf, np.float32)
     top = np.full(cells, -np.inf, np.float32)
     _rasterise(triangles, np.asarray(low_mm, np.float32), CELL_MM, low, top)
