@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detector.errors import InferenceError
 
-__all__ = ["HEADS", "NMS_IOU", "Head", "decode_output"]
+__all__ = ["HEADS", "NMS_IOU", "Head", "decode_output", "suppress"]
 
 Head = Literal["raw", "end_to_end"]
 HEADS: Final[tuple[Head, ...]] = ("raw", "end_to_end")

@@ -15,7 +15,7 @@ from serving.dependencies import ServicesDep
 from serving.schemas import ModelOut
 from serving.services import Services
 
-__all__ = ["router"]
+__all__ = ["Alive", "ModelInfo", "Ready", "router"]
 
 router = APIRouter(tags=["status"])
 
