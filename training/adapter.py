@@ -12,8 +12,7 @@ import random
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from copy import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -313,7 +312,6 @@ def _overrides(run: RunConfig, resume: Path | None) -> dict[str, Any]:
         "pretrained": False,
         "patience": 0,
         "plots": run.plots,
-        "compile": run.compile,
         "workers": run.workers,
         "verbose": False,
         "close_mosaic": 1 if how.close_mosaic else 0,
@@ -420,4 +418,3 @@ def export_onnx(weights: Path, imgsz: int, opset: int) -> bytes:
         return Path(file).read_bytes()
 
 
-_unused: tuple[Callable[..., Any], ...] = (copy,)

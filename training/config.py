@@ -97,7 +97,6 @@ class RunConfig:
         threads: CPU threads of the network.
         workers: processes that prepare images; 0: none, the training process does it.
         bf16: forward and backward pass in bfloat16, loss in float32.
-        compile: let torch compile the network first (minutes at the start, faster after; needs a C++ compiler).
         cache_ram: keep the resized images in memory.
         nice: lower the priority of the process by this much.
         plots: draw curves and sample batches into `out`.
@@ -132,7 +131,6 @@ class RunConfig:
     threads: int = 2
     workers: int = 1
     bf16: bool = True
-    compile: bool = False
     cache_ram: bool = True
     nice: int = 0
     plots: bool = True
