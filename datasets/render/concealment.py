@@ -46,7 +46,7 @@ def bounds_of(group: Sequence[Phantom]) -> tuple[NDArray[np.float64], NDArray[np
 def turned(group: Sequence[Phantom], rotation: NDArray[np.float64]) -> Group:
     """Return a group turned about its centre, which becomes the origin."""
     low, high = bounds_of(group)
-    return [phantom.moved(offset_mm=-(low + high) / 2).moved(rotation) for phantom in group]
+    return [phantom.moved(rotation, -(rotation @ (low + high) / 2)) for phantom in group]
 
 
 def _in_can(group: Group, rng: np.random.Generator) -> Group:
