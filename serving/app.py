@@ -10,9 +10,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from detector import __version__
-from serving import desk, export, problems, reviews, scans, status
+from serving import export, problems, reviews, scans, status
 from serving.inference import ScanDetector
 from serving.middleware import Guard
+from serving.review import pages
 from serving.services import open_services
 from serving.settings import Settings
 
@@ -44,7 +45,7 @@ def create_app(settings: Settings, detector: ScanDetector) -> FastAPI:
     app.add_middleware(Guard, settings=settings)
     for router in (scans.router, reviews.router, export.router, status.router):
         app.include_router(router)
-    desk.install(app)
+    pages.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -101,7 +101,12 @@ async def list_scans(  # noqa: PLR0917 - each is a named query parameter
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ScanPage:
     """Return one page; `next` is the cursor of the following one."""
-    wanted = ScanFilter(verdict=verdict, scanner_id=scanner_id, item_id=item_id, reviewed=reviewed)
+    wanted = ScanFilter(
+        verdicts=None if verdict is None else (verdict.value,),
+        scanner_id=scanner_id,
+        item_id=item_id,
+        reviewed=reviewed,
+    )
     found = await asyncio.to_thread(services.store.find, wanted, before=cursor, limit=limit + 1)
     page = found[:limit]
     return ScanPage(items=[_summary(scan) for scan in page], next=page[-1].id if len(found) > limit else None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from serving.schemas import LateResult, ReviewOut, ScanMetadata, ScanOut, ViewOu
 from serving.store import evidence
 from serving.store.database import Database
 from serving.store.evidence import ChainReport, canonical, sha256_of
-from serving.store.models import Detection, Review, Scan, View
+from serving.store.models import Detection, Evidence, Review, Scan, View
 
 __all__ = ["NewScan", "ScanFilter", "ScanStore", "verify_chain"]
 
@@ -38,10 +38,18 @@ class NewScan:
 class ScanFilter:
     """Which scans to list; None means any."""
 
-    verdict: str | None = None
+    verdicts: tuple[str, ...] | None = None
     scanner_id: str | None = None
     item_id: str | None = None
     reviewed: bool | None = None
+
+    def for_item(self, item_id: str | None) -> ScanFilter:
+        """Return the same for one item id, or for any."""
+        return replace(self, item_id=item_id)
+
+    def unreviewed(self) -> ScanFilter:
+        """Return the same for scans that wait for a person."""
+        return replace(self, reviewed=False)
 
 
 class ScanStore:
@@ -76,19 +84,21 @@ class ScanStore:
 
     def find(self, wanted: ScanFilter, *, before: str | None, limit: int) -> Sequence[Scan]:
         """Return up to `limit` scans, newest first, older than the id `before`."""
-        query = select(Scan).order_by(Scan.id.desc()).limit(limit)
+        query = select(Scan).where(*_conditions(wanted)).order_by(Scan.id.desc()).limit(limit)
         if before is not None:
             query = query.where(Scan.id < before)
-        for column, value in (
-            (Scan.verdict, wanted.verdict),
-            (Scan.scanner_id, wanted.scanner_id),
-            (Scan.item_id, wanted.item_id),
-        ):
-            if value is not None:
-                query = query.where(column == value)
-        if wanted.reviewed is not None:
-            none = Scan.review_state == "none"
-            query = query.where(~none if wanted.reviewed else none)
+        with self.database.reading() as session:
+            return session.scalars(query).all()
+
+    def count(self, wanted: ScanFilter, *, limit: int) -> int:
+        """Return how many scans there are, counting no further than `limit`."""
+        some = select(Scan.id).where(*_conditions(wanted)).limit(limit).subquery()
+        with self.database.reading() as session:
+            return session.scalar(select(func.count()).select_from(some)) or 0
+
+    def evidence(self, scan_id: str) -> Sequence[Evidence]:
+        """Return the records of a scan in the evidence chain, oldest first."""
+        query = select(Evidence).where(Evidence.scan_id == scan_id).order_by(Evidence.seq)
         with self.database.reading() as session:
             return session.scalars(query).all()
 
@@ -163,6 +173,19 @@ class ScanStore:
         """Take and give back the writing lock; raises when the database does not answer."""
         with self.database.writing() as session:
             session.scalar(select(Scan.id).limit(1))
+
+
+def _conditions(wanted: ScanFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.verdicts is not None:
+        conditions.append(Scan.verdict.in_(wanted.verdicts))
+    if wanted.scanner_id is not None:
+        conditions.append(Scan.scanner_id == wanted.scanner_id)
+    if wanted.item_id is not None:
+        conditions.append(Scan.item_id == wanted.item_id)
+    if wanted.reviewed is not None:
+        conditions.append(Scan.review_state != "none" if wanted.reviewed else Scan.review_state == "none")
+    return conditions
 
 
 def verify_chain(store: ScanStore) -> ChainReport:
