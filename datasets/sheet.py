@@ -71,6 +71,7 @@ def _cell(image_rgb: NDArray[np.uint8], annotations: tuple[Annotation, ...], cap
         x0, y0, x1, y1 = (round(value * scale) for value in mark.xyxy)
         cv2.rectangle(cell, (x0, y0), (x1, y1), colour, 1)
         text = f"{mark.label} {mark.visibility:.2f}"
-        cv2.putText(cell, text, (x0, max(10, y0 - 3)), _FONT, 0.38, colour, 1, cv2.LINE_AA)
+        for ink, thickness in (((255, 255, 255), 3), (colour, 1)):
+            cv2.putText(cell, text, (x0, max(10, y0 - 3)), _FONT, 0.38, ink, thickness, cv2.LINE_AA)
     cv2.putText(cell, caption[:70], (3, height + 14), _FONT, 0.36, (90, 90, 90), 1, cv2.LINE_AA)
     return cell
