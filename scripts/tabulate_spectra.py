@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import spekpy
 from numpy.typing import NDArray
-from scipy.optimize import nnls
+from scipy.optimize import nnls  # type: ignore[import-untyped]
 
 from datasets.render.materials import MATERIALS
 from datasets.render.spectra import DETECTOR_PAIRS, TUBE_VOLTAGES_KV, Response, attenuation_table_per_mm, response
@@ -57,7 +57,9 @@ def few(seen: Response) -> NDArray[np.float64]:
     return np.vstack([seen.energies_kev[kept], fitted])
 
 
-def fit(beam: NDArray[np.float64], weights: NDArray[np.float64], kept: NDArray[np.int64]) -> tuple[NDArray[np.float64], float]:
+def fit(
+    beam: NDArray[np.float64], weights: NDArray[np.float64], kept: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], float]:
     """Return weights (2, K) of the kept bins, and the worst error in the logarithm of transmission."""
     fitted, worst = [], 0.0
     for channel in weights:

@@ -22,6 +22,7 @@ from datasets.render.spectra import attenuation_table_per_mm, response
 __all__ = ["PALETTES", "ColourTable", "GreyTable", "Palette", "material_index", "show_colour", "show_grey"]
 
 RGB = tuple[int, int, int]
+Ramp = tuple[RGB, RGB, RGB, RGB, RGB]
 _STEPS: Final = np.array([0.0, 0.10, 0.32, 0.62, 1.0])  # brightness at which a palette's colours stand
 _CLASSES: Final = np.array([-0.2, 0.30, 0.62, 1.15, 1.55, 2.3])  # organic, organic, green, green, metal, metal
 _LEVELS: Final = 256
@@ -33,17 +34,19 @@ _LOW_INDEX, _HIGH_INDEX = -0.5, 2.6
 class Palette:
     """Colours of thin, light, middle, deep and impenetrable matter, for three groups of material."""
 
-    organic: tuple[RGB, RGB, RGB, RGB, RGB]
-    mixed: tuple[RGB, RGB, RGB, RGB, RGB]
-    metal: tuple[RGB, RGB, RGB, RGB, RGB]
+    organic: Ramp
+    mixed: Ramp
+    metal: Ramp
 
     def blended(self, other: Palette, share: float) -> Palette:
         """Return this palette with a share of another mixed in."""
-        groups = []
-        for mine, theirs in ((self.organic, other.organic), (self.mixed, other.mixed), (self.metal, other.metal)):
-            mixed = np.rint(np.array(mine) * (1 - share) + np.array(theirs) * share).astype(int).tolist()
-            groups.append(tuple((red, green, blue) for red, green, blue in mixed))
-        return Palette(*groups)
+
+        def mix(mine: Ramp, theirs: Ramp) -> Ramp:
+            rows = np.rint(np.array(mine) * (1 - share) + np.array(theirs) * share).astype(int).tolist()
+            thin, light, middle, deep, black = ((red, green, blue) for red, green, blue in rows)
+            return thin, light, middle, deep, black
+
+        return Palette(mix(self.organic, other.organic), mix(self.mixed, other.mixed), mix(self.metal, other.metal))
 
 
 _WHITE: Final = (255, 255, 255)
@@ -172,12 +175,14 @@ def material_index(low: NDArray[np.float32], high: NDArray[np.float32], kvp: int
     return np.asarray(np.where(light < 1.0, light, heavy), np.float32)
 
 
-def show_colour(low: NDArray[np.float32], high: NDArray[np.float32], table: ColourTable, kvp: int = 160) -> NDArray[np.uint8]:
+def show_colour(
+    low: NDArray[np.float32], high: NDArray[np.float32], table: ColourTable, kvp: int = 160
+) -> NDArray[np.uint8]:
     """Return the pseudo-colour (H, W, 3) of two transmissions (H, W)."""
-    low_a, high_a = -np.log(low), -np.log(high)
-    brightness = _brightness((low_a + high_a) / 2, table)
+    low_a, high_a = _attenuation(low), _attenuation(high)
+    brightness = _brightness((low_a + high_a) * np.float32(0.5), table)
     if table.material_blur_px > 0:
-        low_a, high_a = (cv2.GaussianBlur(part, (0, 0), table.material_blur_px) for part in (low_a, high_a))
+        low_a, high_a = _smooth(low_a, table.material_blur_px), _smooth(high_a, table.material_blur_px)
     index = material_index(low_a, high_a, kvp) + np.float32(table.material_bias)
     dense = np.clip((high_a - np.float32(2.2)) / np.float32(1.4), 0.0, 1.0)
     index = np.maximum(index, dense * np.float32(table.dense_index))
@@ -200,10 +205,19 @@ def show_grey(low: NDArray[np.float32], high: NDArray[np.float32], table: GreyTa
     return np.repeat(grey[..., None], 3, axis=2)
 
 
+def _attenuation(transmitted: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(-np.log(transmitted), np.float32)
+
+
+def _smooth(image: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_px), np.float32)
+
+
 def _brightness(attenuation: NDArray[np.float32], table: ColourTable) -> NDArray[np.float32]:
     flat = _flattened(attenuation, table.local_contrast)
     sharp = _sharpened(flat, table.sharpen, table.sharpen_px) - np.float32(table.air_attenuation)
-    return np.asarray(np.clip(sharp / np.float32(table.black_attenuation), 0.0, 1.0) ** np.float32(table.gamma), np.float32)
+    share = np.clip(sharp / np.float32(table.black_attenuation), 0.0, 1.0)
+    return np.asarray(share ** np.float32(table.gamma), np.float32)
 
 
 def _flattened(attenuation: NDArray[np.float32], share: float) -> NDArray[np.float32]:
@@ -213,7 +227,8 @@ def _flattened(attenuation: NDArray[np.float32], share: float) -> NDArray[np.flo
     height, width = attenuation.shape
     small = cv2.resize(attenuation, (max(width // 8, 1), max(height // 8, 1)), interpolation=cv2.INTER_AREA)
     mean = cv2.resize(cv2.GaussianBlur(small, (0, 0), 5.0), (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(np.where(attenuation > 0, attenuation / (1.0 + np.float32(share) * mean), attenuation), np.float32)
+    flat = attenuation / (1.0 + np.float32(share) * mean)
+    return np.asarray(np.where(attenuation > 0, flat, attenuation), np.float32)
 
 
 def _sharpened(attenuation: NDArray[np.float32], strength: float, radius_px: float) -> NDArray[np.float32]:
@@ -227,7 +242,7 @@ def _sharpened(attenuation: NDArray[np.float32], strength: float, radius_px: flo
 def _lookup(table: ColourTable) -> NDArray[np.uint8]:
     """Return (materials * levels, 3) the colours of a table."""
     palette = table.palette
-    groups = np.array([palette.organic, palette.organic, palette.mixed, palette.mixed, palette.metal, palette.metal], np.float64)
+    groups = np.repeat(np.array([palette.organic, palette.mixed, palette.metal], np.float64), 2, axis=0)
     level = np.linspace(0.0, 1.0, _LEVELS)
     index = np.linspace(_LOW_INDEX, _HIGH_INDEX, _MATERIALS)
     by_level = np.empty((len(groups), _LEVELS, 3))
@@ -247,4 +262,4 @@ def _lookup(table: ColourTable) -> NDArray[np.uint8]:
     hls[..., 0] = (hls[..., 0] + table.hue_shift_degrees) % 360.0
     hls[..., 1] = np.clip(hls[..., 1] * table.saturation, 0.0, 1.0)
     image = cv2.cvtColor(hls, cv2.COLOR_HSV2RGB) * (np.array(table.background_rgb) / 255.0)
-    return (np.clip(image, 0, 1) * 255.0 + 0.5).astype(np.uint8).reshape(-1, 3)
+    return np.asarray(np.clip(image, 0, 1) * 255.0 + 0.5, np.uint8).reshape(-1, 3)

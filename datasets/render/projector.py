@@ -62,7 +62,7 @@ class FanGeometry:
     def secants(self) -> NDArray[np.float64]:
         """Return (columns,) length along the ray for a unit of depth."""
         detector = self.first_column_mm + np.arange(self.columns) * self.column_pitch_mm
-        return np.sqrt(1.0 + (detector / self.detector_mm) ** 2)
+        return np.asarray(np.sqrt(1.0 + (detector / self.detector_mm) ** 2), np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,14 +90,11 @@ def _jit(function: Any) -> Any:  # noqa: ANN401  numba's dispatcher has no type
 @_jit
 def _widen(
     triangles: NDArray[np.float32],
-    axis: int,
-    depth: int,
-    source_axis: float,
-    source_depth: float,
-    detector: float,
+    fan: tuple[int, int, float, float, float],
     bounds: NDArray[np.float64],
 ) -> None:  # pragma: no cover  compiled
     """Widen bounds (2, 4), low and high of x, y, z and the detector coordinate, by a solid."""
+    axis, depth, source_axis, source_depth, detector = fan
     for index in range(triangles.shape[0]):
         for corner in range(3):
             for world in range(3):
@@ -110,28 +107,21 @@ def _widen(
 
 
 @_jit
-def _accumulate(
+def _accumulate(  # noqa: PLR0917  compiled code takes its arguments by position
     triangles: NDArray[np.float32],
     weight: float,
     out: NDArray[np.float32],
-    first_row: int,
-    first_column: int,
-    axis: int,
-    depth: int,
-    source_axis: float,
-    source_depth: float,
-    detector_per_pitch: float,
-    column_zero: float,
-    row_zero: float,
-    row_pitch: float,
+    corner_pixel: tuple[int, int],
+    fan: tuple[int, int, float, float, float, float, float, float, float],
     secants: NDArray[np.float64],
-    reference: float,
 ) -> None:  # pragma: no cover  compiled
-    """Add one solid into out (h, w), whose corner is (first_row, first_column) of the image.
+    """Add one solid into out (h, w), whose first pixel is `corner_pixel` (row, column) of the image.
 
-    `reference` is a depth below the source near the scene: distances are counted from it, which changes nothing where
-    crossings cancel and keeps float32 sums small.
+    `fan` is what `_fan` returns. Its last entry is a depth below the source near the scene: distances are counted from
+    it, which changes nothing where crossings cancel and keeps float32 sums small.
     """
+    first_row, first_column = corner_pixel
+    axis, depth, source_axis, source_depth, detector_per_pitch, column_zero, row_zero, row_pitch, reference = fan
     height, width = out.shape
     # Corners: row coordinate (centres are integers), column coordinate before perspective, depth below the source.
     row = np.empty(3)
@@ -195,7 +185,7 @@ def _bounds(
 ) -> NDArray[np.float64]:
     bounds = np.array([[np.inf] * 4, [-np.inf] * 4])
     for solid in solids:
-        _widen(solid.triangles_mm, *_axes(view), source_axis, source_depth, detector, bounds)
+        _widen(solid.triangles_mm, (*_axes(view), source_axis, source_depth, detector), bounds)
     return bounds
 
 
@@ -204,16 +194,15 @@ def project(phantoms: Sequence[Phantom], geometry: FanGeometry) -> Projection:
     materials = tuple(sorted({solid.material for phantom in phantoms for solid in phantom.solids}))
     number = {name: index for index, name in enumerate(materials)}
     lengths = np.zeros((len(materials), geometry.rows, geometry.columns), np.float32)
-    secants = geometry.secants()
     own = []
     for index, phantom in enumerate(phantoms):
         if phantom.label is None:
-            _add(phantom.solids, geometry, number, lengths, (0, 0), secants)
+            _add(phantom.solids, geometry, number, lengths, (0, 0))
             continue
         corner, shape = _window(phantom, geometry)
         mine = np.zeros((len(materials), *shape), np.float32)
         if mine.size:
-            _add(phantom.solids, geometry, number, mine, corner, secants)
+            _add(phantom.solids, geometry, number, mine, corner)
             lengths[:, corner[0] : corner[0] + shape[0], corner[1] : corner[1] + shape[1]] += mine
         own.append((index, corner[0], corner[1], mine))
     np.maximum(lengths, 0.0, out=lengths)
@@ -236,32 +225,30 @@ def _window(phantom: Phantom, geometry: FanGeometry) -> tuple[tuple[int, int], t
     return (spans[0][0], spans[1][0]), (spans[0][1], spans[1][1])
 
 
+def _fan(geometry: FanGeometry) -> tuple[int, int, float, float, float, float, float, float, float]:
+    """Return the geometry as `_accumulate` takes it."""
+    return (
+        *_axes(geometry.view),
+        float(geometry.source_axis_mm),
+        float(geometry.source_depth_mm),
+        float(geometry.detector_mm / geometry.column_pitch_mm),
+        float(geometry.first_column_mm / geometry.column_pitch_mm),
+        float(geometry.first_row_mm),
+        float(geometry.row_pitch_mm),
+        float(geometry.detector_mm * 0.75),
+    )
+
+
 def _add(
     solids: Sequence[Solid],
     geometry: FanGeometry,
     number: dict[str, int],
     out: NDArray[np.float32],
     corner: tuple[int, int],
-    secants: NDArray[np.float64],
 ) -> None:
-    axis, depth = _axes(geometry.view)
+    fan, secants = _fan(geometry), geometry.secants()
     # Seen from the side, across and depth change places: a mirror image, in which every face turns round.
     handedness = 1.0 if geometry.view == "top" else -1.0
     for solid in solids:
-        _accumulate(
-            np.ascontiguousarray(solid.triangles_mm, np.float32),
-            handedness * solid.weight,
-            out[number[solid.material]],
-            corner[0],
-            corner[1],
-            axis,
-            depth,
-            geometry.source_axis_mm,
-            geometry.source_depth_mm,
-            geometry.detector_mm / geometry.column_pitch_mm,
-            geometry.first_column_mm / geometry.column_pitch_mm,
-            geometry.first_row_mm,
-            geometry.row_pitch_mm,
-            secants,
-            geometry.detector_mm * 0.75,
-        )
+        triangles = np.ascontiguousarray(solid.triangles_mm, np.float32)
+        _accumulate(triangles, handedness * solid.weight, out[number[solid.material]], corner, fan, secants)

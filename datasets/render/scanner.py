@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.render.colour_maps import ColourTable, GreyTable, show_colour, show_grey
+from datasets.render.colour_maps import ColourTable, show_colour, show_grey
 from datasets.render.projector import FanGeometry, Projection, bounds_mm, project, projected_bounds
 from datasets.render.scanner_profiles import ScannerProfile, random_profile
 from datasets.render.sensor import measure
@@ -79,7 +79,9 @@ def scan(
     beam = (attenuation_table_per_mm(projection.materials, seen), seen)
     ideal = transmission(projection.lengths_mm, *beam)
     footprints = [
-        _footprint(index, (row, column), own, projection, ideal, beam, profile, _outside(phantoms[index], geometry))
+        _footprint(
+            (index, row, column, own), projection, ideal, beam, profile, truncated=_outside(phantoms[index], geometry)
+        )
         for index, row, column, own in projection.own
     ]
     low, high = measure(ideal, profile.sensor, rng)
@@ -152,29 +154,30 @@ def _outside(phantom: Phantom, geometry: FanGeometry) -> bool:
     low_u, high_u, low_y, high_y = projected_bounds(
         phantom.solids, geometry.view, geometry.source_axis_mm, geometry.source_depth_mm, geometry.detector_mm
     )
-    left, top = geometry.first_column_mm - geometry.column_pitch_mm / 2, geometry.first_row_mm - geometry.row_pitch_mm / 2
+    left = geometry.first_column_mm - geometry.column_pitch_mm / 2
+    top = geometry.first_row_mm - geometry.row_pitch_mm / 2
     right, bottom = left + geometry.columns * geometry.column_pitch_mm, top + geometry.rows * geometry.row_pitch_mm
     return low_u < left or high_u > right or low_y < top or high_y > bottom
 
 
 def _footprint(
-    index: int,
-    corner: tuple[int, int],
-    own_mm: NDArray[np.float32],
+    own: tuple[int, int, int, NDArray[np.float32]],
     projection: Projection,
     ideal: NDArray[np.float32],
     beam: tuple[NDArray[np.float32], Response],
     profile: ScannerProfile,
+    *,
     truncated: bool,
 ) -> Footprint:
     """Cut the mask out of the phantom's own lengths and ask how much of it changes what is seen."""
+    index, first_row, first_column, own_mm = own
     mask = np.abs(own_mm).sum(axis=0) > MASK_MM
     if not mask.any():
         return Footprint(index, (0.0, 0.0, 0.0, 0.0), np.zeros((0, 0), np.bool_), 0.0, 0, truncated=True)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     area = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     mask = np.ascontiguousarray(mask[area])
-    top, left = corner[0] + int(rows[0]), corner[1] + int(columns[0])
+    top, left = first_row + int(rows[0]), first_column + int(columns[0])
     place = (slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1]))
     others = np.maximum(projection.lengths_mm[(slice(None), *place)] - own_mm[(slice(None), *area)], 0.0)
     without = transmission(others[:, mask], *beam)
@@ -217,4 +220,4 @@ def _jpeg(image_rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     """Return the image after compression and decompression."""
     bgr = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1], np.uint8, order="C")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -44,9 +44,9 @@ class ScannerProfile:
     source_offset: float = 0.1
     pixel_mm: float = 0.8
     kvp: int = 160
-    detectors: DetectorPair = DetectorPair()
-    sensor: Sensor = Sensor()
-    display: ColourTable | GreyTable = ColourTable()
+    detectors: DetectorPair = DETECTOR_PAIRS[0]
+    sensor: Sensor = field(default_factory=Sensor)
+    display: ColourTable | GreyTable = field(default_factory=ColourTable)
     turn: tuple[bool, bool, bool] = (False, False, False)
     field_mm: tuple[float, float] | None = None
     jpeg_quality: int | None = 92
@@ -101,9 +101,11 @@ def random_profile(rng: np.random.Generator, *, output: str | None = None, view:
     wanted = output or ("colour" if rng.random() < 0.75 else "grey")
     names = [name for name, profile in BASE_PROFILES.items() if profile.output == wanted]
     base = BASE_PROFILES[names[int(rng.integers(len(names)))]]
-    display = (
-        _vary_colour(base.display, rng) if isinstance(base.display, ColourTable) else _vary_grey(base.display, base.name, rng)
-    )
+    display: ColourTable | GreyTable
+    if isinstance(base.display, ColourTable):
+        display = _vary_colour(base.display, rng)
+    else:
+        display = _vary_grey(base.display, base.name, rng)
     field_mm = None
     if base.name == "flat_panel" and rng.random() < 0.6:
         field_mm = (float(rng.uniform(240, 420)), float(rng.uniform(200, 320)))
@@ -172,13 +174,14 @@ def _vary_colour(base: ColourTable, rng: np.random.Generator) -> ColourTable:
 
 def _vary_grey(base: GreyTable, name: str, rng: np.random.Generator) -> GreyTable:
     panel = name == "flat_panel"
+    white = float(rng.uniform(0.5, 0.75) if rng.random() < 0.15 else rng.uniform(0.75, 1.25))
     return replace(
         base,
         high_share=float(rng.uniform(0.0, 1.0)),
         log_share=float(rng.uniform(0.0, 0.5) if panel else rng.uniform(0.0, 1.0)),
         black_attenuation=float(rng.uniform(3.0, 6.5)),
         gamma=float(np.exp(rng.uniform(np.log(0.5), np.log(2.4)))),
-        window=(float(rng.uniform(-0.05, 0.06)), float(rng.uniform(0.5, 1.25))),
+        window=(float(rng.uniform(-0.05, 0.06)), white),
         local_contrast=float(rng.uniform(0.0, 0.2)),
         sharpen=float(rng.uniform(0.0, 0.4) if panel else rng.uniform(0.0, 1.4)),
         sharpen_px=float(rng.uniform(0.9, 2.6)),

@@ -60,8 +60,8 @@ def measure(ideal: NDArray[np.float32], sensor: Sensor, rng: np.random.Generator
         noise = rng.standard_normal(signal.shape, np.float32)
         noise *= np.sqrt(signal / np.float32(sensor.photons[channel]) + np.float32(sensor.read_noise**2))
         signal += noise
-        rows = 1.0 + drift + sensor.row_flicker * rng.standard_normal(height)
-        columns = 1.0 + sensor.column_spread * rng.standard_normal(width)
+        rows = drift + rng.normal(1.0, sensor.row_flicker, height)
+        columns = np.asarray(rng.normal(1.0, sensor.column_spread, width), np.float64)
         columns[dead] *= 1.0 - rng.uniform(0.03, 0.5, len(dead))
         signal *= rows[:, None].astype(np.float32)
         signal *= columns[None, :].astype(np.float32)
@@ -91,4 +91,4 @@ def _shading(height: int, width: int, loss: float, rng: np.random.Generator) -> 
     centre_y, centre_x = rng.uniform(-0.4, 0.4, 2)
     tilt_y, tilt_x = rng.uniform(-0.5, 0.5, 2)
     fall = ((y - centre_y) ** 2 + (x - centre_x) ** 2) / 2 + tilt_y * y + tilt_x * x
-    return (1.0 - loss * (fall - fall.min()) / (fall.max() - fall.min())).astype(np.float32)
+    return np.asarray(1.0 - loss * (fall - fall.min()) / (fall.max() - fall.min()), np.float32)

@@ -40,7 +40,11 @@ class Solid:
         """Return a copy turned by a (3, 3) rotation about the origin, then shifted."""
         triangles = self.triangles_mm
         if rotation is not None:
-            triangles = triangles @ np.asarray(rotation, np.float32).T
+            # One sum in one order for every corner: corners that were equal stay equal to the last bit, which the
+            # projector needs and a matrix product does not promise.
+            x, y, z = (triangles[..., axis, None] for axis in range(3))
+            to_x, to_y, to_z = np.asarray(rotation, np.float32).T
+            triangles = x * to_x + y * to_y + z * to_z
         return replace(self, triangles_mm=(triangles + np.asarray(offset_mm, np.float32)).astype(np.float32))
 
     def scaled(self, factors: ArrayLike) -> Solid:
@@ -210,9 +214,9 @@ def _quads(
 
 
 def _solid(pieces: Sequence[NDArray[np.float64]], material: str) -> Solid:
-    triangles = np.concatenate(pieces)
-    # squared areas by components: np.cross and a norm cost three times as much, and phantoms have many small solids
-    ax, ay, az = (triangles[:, 1] - triangles[:, 0]).T
-    bx, by, bz = (triangles[:, 2] - triangles[:, 0]).T
-    area2 = (ay * bz - az * by) ** 2 + (az * bx - ax * bz) ** 2 + (ax * by - ay * bx) ** 2
-    return Solid(np.ascontiguousarray(triangles[area2 > 1e-24], np.float32), material)
+    triangles = np.concatenate(pieces, dtype=np.float32)
+    # Only triangles with two equal corners may go: a thin one still joins the long edge on one side to the two short
+    # ones on the other.
+    a, b, c = (triangles[:, corner] for corner in range(3))
+    empty = (a == b).all(axis=1) | (b == c).all(axis=1) | (c == a).all(axis=1)
+    return Solid(triangles[~empty], material)

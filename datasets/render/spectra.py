@@ -64,7 +64,7 @@ class Response:
 
 
 @lru_cache(maxsize=16)
-def response(kvp: int = 160, pair: DetectorPair = DetectorPair()) -> Response:  # noqa: B008  frozen
+def response(kvp: int = 160, pair: DetectorPair = DetectorPair()) -> Response:
     """Return the response of `pair` to the open beam at `kvp`.
 
     Raises:
@@ -84,7 +84,7 @@ def response(kvp: int = 160, pair: DetectorPair = DetectorPair()) -> Response:  
 
 
 @lru_cache(maxsize=16)
-def few_energies(kvp: int = 160, pair: DetectorPair = DetectorPair()) -> Response:  # noqa: B008  frozen
+def few_energies(kvp: int = 160, pair: DetectorPair = DetectorPair()) -> Response:
     """Return a response of under twenty energies that transmits like `response` within 0.006 in the logarithm.
 
     Tabulated for DETECTOR_PAIRS (bins dropped one by one, the weights of the rest fitted again); for another pair the
@@ -109,7 +109,9 @@ def attenuation_table_per_mm(materials: Sequence[str], seen: Response) -> NDArra
     return np.stack([_table_row(material, key) for material in materials])
 
 
-def transmission(lengths_mm: NDArray[np.float32], table_per_mm: NDArray[np.float32], seen: Response) -> NDArray[np.float32]:
+def transmission(
+    lengths_mm: NDArray[np.float32], table_per_mm: NDArray[np.float32], seen: Response
+) -> NDArray[np.float32]:
     """Return the polychromatic transmission (2, ...) low and high of path lengths (M, ...) through M materials."""
     shape = lengths_mm.shape[1:]
     flat = lengths_mm.reshape(len(lengths_mm), -1)
