@@ -81,7 +81,7 @@ def read_header(data: bytes) -> Header:
             return _webp(data)
         if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             return _tiff(data)
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, OverflowError) as error:
         raise _cut_short() from error
     raise UnreadableImageError(f"{_guess(data)}; send the view as one of {FORMATS}")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -80,10 +81,10 @@ class ModelCard:
             raise ModelCardError(f"expected a weights_sha256 of 64 hex digits, got {self.weights_sha256!r}")
         for point, values in self.thresholds.items():
             self._check_thresholds(point, values)
-        for label, (slope, _) in self.score_calibration.items():
-            if label not in self.classes or not slope > 0:
+        for label, (slope, offset) in self.score_calibration.items():
+            if label not in self.classes or not (0 < slope < math.inf and math.isfinite(offset)):
                 raise ModelCardError(
-                    f"expected calibration of known labels with a slope above 0, got {slope} for {label!r}"
+                    f"expected calibration of known labels by finite (a, b), a > 0; got {(slope, offset)} for {label!r}"
                 )
 
     def _check_thresholds(self, point: str, values: Mapping[str, float]) -> None:

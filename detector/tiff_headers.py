@@ -86,7 +86,7 @@ def exif_orientation(block: bytes) -> int:
         layout, at = _open(block)
         tags, _ = _directory(block, layout, at, wanted=frozenset({_ORIENTATION}))
         value = tags.get(_ORIENTATION, [1])[0]
-    except (UnreadableImageError, ImageTooLargeError, struct.error, IndexError):
+    except (UnreadableImageError, ImageTooLargeError, struct.error, IndexError, OverflowError):
         return 1  # a damaged comment is no reason to refuse the picture
     return value if 1 <= value <= 8 else 1
 

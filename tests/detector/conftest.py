@@ -22,8 +22,8 @@ def _tiff(
     word, offset_at = ("Q", 8) if big else ("I", 4)
     head = (b"II" if order == "<" else b"MM") + struct.pack(order + "H", 43 if big else 42)
     data = bytearray(head + (struct.pack(order + "HHQ", 8, 0, 0) if big else struct.pack(order + "I", 0)))
-    for page in pages:
-        page = np.ascontiguousarray(page, page.dtype.newbyteorder(order))
+    for given in pages:
+        page = np.ascontiguousarray(given, given.dtype.newbyteorder("<" if order == "<" else ">"))
         samples = page.shape[2] if page.ndim == 3 else 1
         strip_at = len(data)
         data += page.tobytes()
@@ -65,7 +65,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def _png(width: int, height: int, bits: int, colour_type: int, rows: bytes, extra: bytes = b"") -> bytes:
+def _png(width: int, height: int, bits: int, colour_type: int, rows: bytes, *, extra: bytes = b"") -> bytes:
     """Return a PNG with this header whatever `rows` (each with its filter byte) really hold; `extra` are chunks."""
     head = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
     body = _chunk(b"IHDR", head) + extra + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")

@@ -36,8 +36,6 @@ def test_nothing_found_is_a_valid_result() -> None:
         ([[0, 0, 1, 1]], [0], [1.1], "scores in 0..1"),
     ],
 )
-def test_bad_values_are_refused(
-    boxes: list[list[float]], labels: list[int], scores: list[float], message: str
-) -> None:
+def test_bad_values_are_refused(boxes: list[list[float]], labels: list[int], scores: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Detections.of(boxes, labels, scores)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import detector.errors as errors
+from detector import errors
 
 
 def test_every_error_is_exported_drawn_in_the_docstring_and_under_one_root() -> None:

@@ -37,7 +37,9 @@ def test_each_label_has_its_own_floor() -> None:
 
 
 def test_raw_head_suppresses_within_a_label_only() -> None:
-    output = _raw([[50, 50, 20, 20, 0.9, 0], [51, 50, 20, 20, 0.8, 0], [50, 50, 20, 20, 0, 0.7], [80, 80, 9, 9, 0.6, 0]])
+    output = _raw(
+        [[50, 50, 20, 20, 0.9, 0], [51, 50, 20, 20, 0.8, 0], [50, 50, 20, 20, 0, 0.7], [80, 80, 9, 9, 0.6, 0]]
+    )
     boxes, labels, scores = decode_output(output, "raw", _floors(0.1, 0.1), SIZE)
     assert labels.tolist() == [0, 1, 0]
     assert scores == pytest.approx([0.9, 0.7, 0.6])
