@@ -37,6 +37,13 @@ def export(tmp_path: Path, write_image: Write) -> tuple[Path, dict[str, Any]]:
                 "width": 64,
                 "height": 48,
                 "parcel_id": f"scan-{number}",
+                "view": "top",
+                "scanner": "lane-1",
+                "source": "parcelray-review",
+                "licence": "site data",
+                "energy": "unknown",
+                "sha256": "0" * 64,  # of the posted file, not of the PNG in the export
+                "review": "confirmed",
             }
         )
         if number < 5:
