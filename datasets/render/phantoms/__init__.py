@@ -15,11 +15,13 @@ from collections.abc import Callable, Collection
 from numpy.random import Generator
 
 from datasets.render.phantoms.ammunition import CARTRIDGES, SHOTSHELLS, cartridge_group, shotshell_group
+from datasets.render.phantoms.cylinders import CYLINDERS
+from datasets.render.phantoms.frames import FRAMES, SLIDES
 from datasets.render.phantoms.handguns import HANDGUNS
 from datasets.render.phantoms.long_guns import LONG_GUNS
 from datasets.render.phantoms.magazines import MAGAZINES
-from datasets.render.phantoms.parts import BARRELS, BOLTS, FRAMES, SLIDES, SUPPRESSORS
-from datasets.render.phantoms.revolvers import CYLINDERS, REVOLVERS
+from datasets.render.phantoms.revolvers import REVOLVERS
+from datasets.render.phantoms.turned_parts import BARRELS, BOLTS, SUPPRESSORS
 from datasets.render.solids import Phantom
 
 __all__ = ["FAMILIES", "cartridge_group", "random_threat", "shotshell_group", "threat_group"]

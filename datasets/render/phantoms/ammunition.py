@@ -257,7 +257,9 @@ def _group(single: Callable[[Generator], Phantom], rng: Generator) -> list[Phant
             [(fall, 0, rise), (0, 1.0, 0), (-rise, 0, fall)]
         )
         shift = rng.uniform(-0.1, 0.1, 3) * length
-        rounds.append(first.moved(turn, shift + (index % side * cell, index // side * cell, rng.uniform(0, width))))
+        rounds.append(
+            first.moved(turn, shift + np.array((index % side * cell, index // side * cell, rng.uniform(0, width))))
+        )
     return rounds
 
 

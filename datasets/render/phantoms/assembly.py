@@ -7,6 +7,7 @@ its side. Shapes are shadows for an imaging simulator, not drawings: walls and p
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -145,8 +146,10 @@ class Assembly:
         x, y = np.asarray(start_mm, np.float64)
         self.add(solid, (x, y, 0), _axis_along(angle_rad))
 
-    def phantom(self, kind: str, label: str, attributes: tuple[str, ...] = ()) -> Phantom:
-        """Return what was collected as one centred phantom."""
+    def phantom(
+        self, kind: str, label: str, attributes: tuple[str, ...] = (), *, longest_mm: float | None = None
+    ) -> Phantom:
+        """Return what was collected as one centred phantom, scaled down where it is over `longest_mm`."""
         solids = tuple(
             Solid(np.concatenate(meshes), material, weight) for (material, weight), meshes in self._meshes.items()
         )
@@ -154,6 +157,10 @@ class Assembly:
         low, high = phantom.bounds_mm()
         if high[1] - low[1] > high[0] - low[0]:  # the longest axis lies along x
             phantom = phantom.moved([(0, 1, 0), (-1, 0, 0), (0, 0, 1)])
+        length = float((high - low)[:2].max())
+        if longest_mm is not None and length > longest_mm:
+            scale = (longest_mm / length,) * 3
+            phantom = replace(phantom, solids=tuple(solid.scaled(scale) for solid in phantom.solids))
         return phantom.centred()
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike
 
 from datasets.render.phantoms.ammunition import Round, load_cartridge, round_for
 from datasets.render.phantoms.assembly import Assembly
@@ -73,19 +72,18 @@ def put_magazine(
     side = forward[-1] * (width / 2 + rng.uniform(0, 2))
     base = np.array([end + side, end + along * base_mm + side, end + along * base_mm - side, end - side])
     into.plate(base, thickness + 1, material if rng.random() < 0.5 else "nylon")
-    _stack(into, rng, shape, middle, heading, forward, fill, length_mm, double=double)
+    _stack(into, rng, shape, middle=middle, heading=heading, fill=fill, length_mm=length_mm, double=double)
 
 
 def _stack(
     into: Assembly,
     rng: Generator,
     shape: Round,
+    *,
     middle: Outline,
     heading: Outline,
-    forward: Outline,
     fill: float,
     length_mm: float,
-    *,
     double: bool,
 ) -> None:
     pitch = shape.radius * (1.05 if double else 1.9)
@@ -111,9 +109,14 @@ def _stack(
     into.plate(follower, shape.radius * 1.8, "nylon" if rng.random() < 0.6 else "aluminium")
     rest = length_mm * (1 - below) - 6
     if rest > 4:
-        coils = 6 if count else 10
-        start = centre + along * 4
-        into.spring(start, rest, shape.length * 0.38, angle_rad=down, coils=coils, squash=0.45)
+        runs = 1 if heading[0] == heading[-1] else 3
+        for run in range(runs):  # a curved box bends its spring
+            from_top = below + (4 + rest * run / runs) / length_mm
+            turn = float(np.interp(from_top + 0.5 * rest / runs / length_mm, at, heading))
+            into.spring(
+                _between(middle, at, from_top), rest / runs, shape.length * 0.36, angle_rad=turn,
+                coils=4 if runs > 1 else 6 if count else 10, squash=0.45,
+            )  # fmt: skip
 
 
 def _follow(start: tuple[float, float], heading: Outline, length_mm: float) -> Outline:
@@ -123,7 +126,7 @@ def _follow(start: tuple[float, float], heading: Outline, length_mm: float) -> O
     return np.concatenate([[np.asarray(start, np.float64)], np.asarray(start) + np.cumsum(moves, axis=0)])
 
 
-def _between(line: Outline, at: Outline, share: ArrayLike) -> Outline:
+def _between(line: Outline, at: Outline, share: float | Outline) -> Outline:
     return np.stack([np.interp(share, at, line[:, 0]), np.interp(share, at, line[:, 1])], axis=-1)
 
 
@@ -227,12 +230,13 @@ def _drum(rng: Generator) -> Phantom:
     count = int(2 * np.pi * ring_radius / (shape.radius * 2.1))
     turn = np.arange(int(count * rng.choice([0.0, 0.6, 1.0]))) * (2 * np.pi / count)
     assembly.stamp(one, np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=1) * ring_radius)
+    neck = u(25, 55)
     put_magazine(
         assembly,
         rng,
-        (0, radius + u(30, 60)),
+        (0, radius + neck),
         shape,
-        u(30, 55),
+        neck + wall,
         down_rad=-np.pi / 2,
         material=material,
         wall_mm=wall,

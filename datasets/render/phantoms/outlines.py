@@ -20,7 +20,8 @@ def rounded(points_mm: ArrayLike, radius_mm: ArrayLike, *, steps: int = 3) -> Ou
     end = corner + to_next * (cut / next_mm)[:, None]
     t = np.linspace(0.0, 1.0, steps + 1)[None, :, None]
     curve = (1 - t) ** 2 * start[:, None] + 2 * t * (1 - t) * corner[:, None] + t**2 * end[:, None]
-    return curve.reshape(-1, 2)
+    outline: Outline = curve.reshape(-1, 2)
+    return outline
 
 
 def inset(points_mm: ArrayLike, distance_mm: float) -> Outline:
@@ -33,7 +34,8 @@ def inset(points_mm: ArrayLike, distance_mm: float) -> Outline:
     before = np.roll(normal, 1, axis=0)
     # the clamp keeps sharp corners from shooting away
     mitre = np.maximum(1.0 + np.sum(normal * before, axis=1), 0.5)
-    return points + distance_mm * (normal + before) / mitre[:, None]
+    moved: Outline = points + distance_mm * (normal + before) / mitre[:, None]
+    return moved
 
 
 def band(path_mm: ArrayLike, width_mm: ArrayLike) -> Outline:
@@ -48,7 +50,10 @@ def band(path_mm: ArrayLike, width_mm: ArrayLike) -> Outline:
 def circle(centre_mm: ArrayLike, radius_mm: ArrayLike, *, sides: int = 16) -> Outline:
     """Return a circle, or an ellipse for two radii."""
     angle = np.arange(sides) * (2 * np.pi / sides)
-    return np.asarray(centre_mm, np.float64) + np.stack([np.cos(angle), np.sin(angle)], axis=1) * np.asarray(radius_mm)
+    outline: Outline = np.asarray(centre_mm, np.float64) + np.stack(
+        [np.cos(angle), np.sin(angle)], axis=1
+    ) * np.asarray(radius_mm)
+    return outline
 
 
 def rectangle(left: float, bottom: float, right: float, top: float) -> Outline:
@@ -59,4 +64,7 @@ def rectangle(left: float, bottom: float, right: float, top: float) -> Outline:
 def placed(points_mm: ArrayLike, origin_mm: ArrayLike, angle_rad: float) -> Outline:
     """Turn an outline about its own origin, then shift it."""
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
-    return np.asarray(points_mm, np.float64) @ np.array([(cos, sin), (-sin, cos)]) + np.asarray(origin_mm, np.float64)
+    outline: Outline = np.asarray(points_mm, np.float64) @ np.array([(cos, sin), (-sin, cos)]) + np.asarray(
+        origin_mm, np.float64
+    )
+    return outline

@@ -213,7 +213,8 @@ def _grip_points(rng: Generator, p: Pistol, swell: float = 0.0) -> Outline:
     half, flare = p.width / 2, u(-0.06, 0.14) * p.width
     steps = [
         (0.0, -half), (0.3, -half * u(0.88, 1.02)), (0.62, -half * (1 + swell * u(0.05, 0.3))), (1.0, -half - flare),
-        (1.0 + u(-0.05, 0.08), half + flare * u(0, 1)), (0.6, half * u(0.86, 1.04)), (0.25, half * u(0.84, 0.98)), (0.0, half),
+        (1.0 + u(-0.05, 0.08), half + flare * u(0, 1)), (0.6, half * u(0.86, 1.04)),
+        (0.25, half * u(0.84, 0.98)), (0.0, half),
     ]  # fmt: skip
     return np.array([p.throat + along * s * p.grip + across * w for s, w in steps])
 
@@ -292,11 +293,11 @@ def hammer_of(a: Assembly, rng: Generator, p: Pistol, material: str = "steel") -
     if rng.random() < 0.4:
         a.plate(circle(tip, size * 0.6, sides=12), 6, material, holes=[circle(tip, size * 0.28, sides=8)])
     else:
-        a.plate(band([tip + (-size * 0.7, 0), tip, (x, y)], [2.0, 4.0, 6.0]), 6, material)
-    a.plate(band([(x + 8, y - 6), tip], [8.0, 5.0]), 6, material)
+        a.plate(band(np.array([(tip[0] - size * 0.7, tip[1]), tip, (x, y)]), [2.0, 4.0, 6.0]), 6, material)
+    a.plate(band(np.array([(x + 8, y - 6), tip]), [8.0, 5.0]), 6, material)
 
 
-def sights_of(a: Assembly, rng: Generator, p: Pistol, *, y: float, front: float, rear: float = 6.0) -> None:
+def sights_of(a: Assembly, rng: Generator, *, y: float, front: float, rear: float = 6.0) -> None:
     """Add a front blade and a rear notch."""
     u = rng.uniform
     tall = u(1.5, 6)

@@ -1,4 +1,4 @@
-"""Revolvers, and the cylinders that turn in them."""
+"""Revolvers: families of silhouettes, and their bare frames."""
 
 from __future__ import annotations
 
@@ -7,62 +7,19 @@ from collections.abc import Callable
 import numpy as np
 from numpy.random import Generator
 
-from datasets.render.phantoms.ammunition import Round, load_cartridge
 from datasets.render.phantoms.assembly import Assembly, bored
+from datasets.render.phantoms.cylinders import put_cylinder
 from datasets.render.phantoms.outlines import Outline, band, inset, rounded
 from datasets.render.solids import Phantom
 
-__all__ = ["CYLINDERS", "REVOLVERS", "bare_frame", "put_cylinder"]
-
-
-def put_cylinder(
-    into: Assembly, rng: Generator, origin_mm: tuple[float, float], radius: float, length: float, material: str, *,
-    chambers: int, bore: float, loaded: bool, z: float = 0.0, flutes: bool = True, rimmed: bool = True,
-) -> None:  # fmt: skip
-    """Put a chambered cylinder into an assembly, its rear face at `origin_mm`, its axis along +x."""
-    angle = np.arange(chambers) * (2 * np.pi / chambers) + rng.uniform(0, 2 * np.pi)
-    ring = radius - bore - rng.uniform(1.2, 2.2)
-    into.turned(
-        [(radius * 0.96, 0), (radius, 1.5), (radius, length - 2), (radius * 0.93, length)],
-        material,
-        origin_mm,
-        z=z,
-        sides=20,
-    )
-    x, y = origin_mm
-    deep = length * rng.uniform(0.45, 0.7)
-    shape = Round(
-        bore * 0.97, length * rng.uniform(0.55, 0.72), bore * 0.97, length * 0.2, int(rng.integers(0, 2)), 0.6
-    )
-    places = np.stack([0 * angle, np.cos(angle), np.sin(angle)], axis=1)
-    chamber, one, scoop = Assembly(), Assembly(), Assembly()
-    chamber.turned([(bore, 0.0), (bore, length)], material, sides=10, cavity=True)
-    into.stamp(chamber, places * ring + (x, y, z))
-    if loaded:
-        load_cartridge(one, shape, sides=7, plain=True)
-        into.stamp(one, places * ring + (x - 0.6, y, z))
-    into.turned([(2.2, 0.0), (2.2, length)], material, origin_mm, z=z, sides=8, cavity=True)
-    into.rod((x - 3, y), length + 10, 1.9, "steel", z=z, sides=8)
-    if rimmed:
-        into.rod((x - 2.5, y), 2.4, radius * 0.45, "steel", z=z, sides=12)
-    if flutes:  # scooped outside between the chambers; shallow enough to stay clear of them
-        wide = bore * 0.42
-        scoop.turned(
-            [(wide * 0.3, length - deep), (wide, length - deep + 4), (wide, length - 2.2)],
-            material,
-            sides=8,
-            cavity=True,
-        )
-        between = angle + np.pi / chambers
-        away = np.stack([0 * between, np.cos(between), np.sin(between)], axis=1) * (radius - wide * 1.15)
-        into.stamp(scoop, away + (x, y, z))
+__all__ = ["REVOLVERS", "bare_frame"]
 
 
 def _butt(rng: Generator, root: Outline, length: float, width: float, rake: float) -> Outline:
     """Return the outline of a revolver's grip: slim at the root, flared and curved at the foot."""
     u = rng.uniform
     t = np.linspace(0, 1, 7)
-    bend = u(-0.5, 0.9)
+    bend = u(-0.9, 1.5)
     heading = -np.pi / 2 - rake + bend * (t - 0.3) * t
     path = root + np.cumsum(np.stack([np.cos(heading), np.sin(heading)], axis=1), axis=0) * (length / 7)
     return band(path, width * (0.85 + u(0.1, 0.7) * t * t + u(0, 0.15) * np.sin(t * 7)))
@@ -83,26 +40,20 @@ def _frame(
     """Add a frame about a cylinder whose axis is y = 0 from x = 0 to `length`; return the front end of the frame."""
     u = rng.uniform
     top, bottom = radius + u(4, 8), -radius - u(3, 6)
-    front, rear = length + u(6, 16), -u(14, 26)
+    front, rear = length + u(10, 24), -u(16, 28)
+    near, gap = u(0.6, 1.6), u(0.3, 1.2)
     closed = style != "open"
-    window = [(-2.5, -radius - 1.0), (length + 2.5, -radius - 1.0), (length + 2.5, radius + 1.0), (-2.5, radius + 1.0)]
+    low, ahead = -radius - gap, length + near
+    window = [(-near, low), (ahead, low), (ahead, radius + gap), (-near, radius + gap)]
     points = [
         (rear, -radius * 0.4), (rear + 4, bottom), (front - u(0, 6), bottom), (front, -radius * 0.4), (front, top - 4),
         (front - 3, top), (-8, top), (rear + 4, top * u(0.5, 0.8)),
     ]  # fmt: skip
     if not closed:  # no top strap
-        window = [(-2.5, -radius - 1.0), (length + 2.5, -radius - 1.0), (length + 2.5, top + 2), (-2.5, top + 2)]
-        points = [
-            points[0],
-            points[1],
-            points[2],
-            (front, top * 0.6),
-            (length + 2.6, top * 0.6),
-            (length + 2.6, -radius - 1),
-            (-2.6, -radius - 1),
-            (-2.6, top * 0.8),
-            (rear + 4, top * 0.7),
-        ]
+        points[3:] = [
+            (front, top * 0.6), (ahead, top * 0.6), (ahead, low), (-near, low),
+            (-near, top * 0.8), (rear + 4, top * 0.7),
+        ]  # fmt: skip
     holes = [rounded(window, 1)] if closed else []
     a.plate(rounded(points, u(2, 6)), thick * u(0.28, 0.4), metal, holes=holes)
     cover = [
@@ -167,7 +118,6 @@ def _barrel(
     metal: str,
     *,
     front: float,
-    radius: float,
     bore: float,
     ring: float,
     reach: float,
@@ -220,12 +170,12 @@ def _barrel(
         2.6,
         metal,
     )
-    del radius
 
 
 def _revolver(
     rng: Generator, family: str, metal: str, *, reach: tuple[float, float], style: str = "solid", swung: bool = False,
-    size: float = 1.0, panels: bool = True, ribs: tuple[str, ...] = ("plain", "solid", "vented"), attributes: tuple[str, ...] = (),
+    size: float = 1.0, panels: bool = True, ribs: tuple[str, ...] = ("plain", "solid", "vented"),
+    attributes: tuple[str, ...] = (),
 ) -> Phantom:  # fmt: skip
     a, u = Assembly(), rng.uniform
     bore = u(4.6, 6.2) * (0.6 + 0.4 * size) if rng.random() < 0.85 else u(2.8, 3.4)
@@ -239,13 +189,14 @@ def _revolver(
     )
     loaded = bool(rng.random() < 0.5)
     drop = (-radius * u(0.9, 1.6), radius * u(1.0, 1.6)) if swung else (0.0, 0.0)
+    hard = "steel" if metal in ("aluminium", "brass") else metal
     put_cylinder(
         a,
         rng,
         (0.0, drop[0]),
-        radius,
-        length,
-        metal,
+        radius=radius,
+        length=length,
+        material=hard,
         chambers=chambers,
         bore=bore,
         loaded=loaded,
@@ -258,9 +209,8 @@ def _revolver(
     _barrel(
         a,
         rng,
-        metal,
+        hard if rng.random() < 0.8 else metal,
         front=front,
-        radius=radius,
         bore=bore * 0.9,
         ring=ring,
         reach=u(*reach),
@@ -328,10 +278,11 @@ def bare_frame(rng: Generator) -> Phantom:
     """Return a revolver's frame without its cylinder, sometimes without grip panels."""
     a, u = Assembly(), rng.uniform
     radius, length = u(16, 22), u(34, 46)
-    _frame(
+    metal = _metal(rng)
+    front = _frame(
         a,
         rng,
-        _metal(rng),
+        metal,
         radius=radius,
         length=length,
         thick=2 * radius * u(0.8, 1),
@@ -339,36 +290,7 @@ def bare_frame(rng: Generator) -> Phantom:
         style=str(rng.choice(["solid", "solid", "open"])),
         panels=bool(rng.random() < 0.3),
     )
+    if rng.random() < 0.5:  # the barrel is often still screwed in
+        bore = u(3, 5.5)
+        _barrel(a, rng, metal, front=front, bore=bore, ring=radius - bore - 1.6, reach=u(30, 150), rib="solid")
     return a.phantom("frame_receiver/revolver", "frame_receiver")
-
-
-def _cylinder(family: str, *, loaded: bool, flutes: bool) -> Callable[[Generator], Phantom]:
-    def build(rng: Generator) -> Phantom:
-        a, u = Assembly(), rng.uniform
-        chambers = int(rng.integers(5, 10))
-        bore = u(4.4, 6.2) if chambers < 8 else u(2.8, 4.2)
-        radius = (bore + u(0.7, 1.3)) / float(np.sin(np.pi / chambers)) + bore + u(1.6, 2.6)
-        metal = str(rng.choice(["steel", "steel", "stainless", "zinc_alloy"]))
-        put_cylinder(
-            a,
-            rng,
-            (0, 0),
-            radius,
-            u(30, 50),
-            metal,
-            chambers=chambers,
-            bore=bore,
-            loaded=loaded,
-            flutes=flutes,
-            rimmed=bool(rng.random() < 0.6),
-        )
-        return a.phantom(f"cylinder/{family}", "cylinder")
-
-    return build
-
-
-CYLINDERS: dict[str, Callable[[Generator], Phantom]] = {
-    "fluted": _cylinder("fluted", loaded=False, flutes=True),
-    "plain": _cylinder("plain", loaded=False, flutes=False),
-    "loaded": _cylinder("loaded", loaded=True, flutes=True),
-}
