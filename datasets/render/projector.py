@@ -203,6 +203,7 @@ def project(phantoms: Sequence[Phantom], geometry: FanGeometry) -> Projection:
         mine = np.zeros((len(materials), *shape), np.float32)
         if mine.size:
             _add(phantom.solids, geometry, number, mine, corner)
+            np.maximum(mine, 0.0, out=mine)  # a cavity that sticks out of its object must not eat the neighbours
             lengths[:, corner[0] : corner[0] + shape[0], corner[1] : corner[1] + shape[1]] += mine
         own.append((index, corner[0], corner[1], mine))
     np.maximum(lengths, 0.0, out=lengths)
