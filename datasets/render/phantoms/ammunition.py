@@ -86,7 +86,8 @@ def load_cartridge(
         into.turned(profile, material, origin_mm, angle_rad=angle_rad, z=z, sides=sides, cavity=cavity)
 
     wall, floor = 0.11 * shape.radius, min(0.14 * shape.case + 1.0, 5.0)
-    shoulder = 0.76 * shape.case if shape.neck < 0.9 * shape.radius else 0.97 * shape.case
+    shoulder = (0.76 if shape.neck < 0.9 * shape.radius else 0.9) * shape.case
+    throat = shoulder + 0.06 * shape.case
     inner_neck = shape.neck - 0.7 * wall
     case = [
         (shape.radius + shape.rim, 0.0),
@@ -94,9 +95,10 @@ def load_cartridge(
         (shape.radius * 0.88, 1.2),
         (shape.radius, 2.6),
         (shape.radius * 0.97, shoulder),
-        (shape.neck, shoulder + 0.08 * (shape.case - shoulder) + 0.12 * shape.radius),
+        (shape.neck, throat),
         (shape.neck, shape.case),
         (inner_neck, shape.case),
+        (inner_neck, throat),
         (shape.radius * 0.97 - wall, shoulder),
         (shape.radius - 1.5 * wall, floor),
     ]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from datasets.render.phantoms.ammunition import Round, load_cartridge, round_for
 from datasets.render.phantoms.assembly import Assembly
@@ -126,7 +127,7 @@ def _follow(start: tuple[float, float], heading: Outline, length_mm: float) -> O
     return np.concatenate([[np.asarray(start, np.float64)], np.asarray(start) + np.cumsum(moves, axis=0)])
 
 
-def _between(line: Outline, at: Outline, share: float | Outline) -> Outline:
+def _between(line: Outline, at: Outline, share: float | NDArray[np.floating]) -> Outline:
     return np.stack([np.interp(share, at, line[:, 0]), np.interp(share, at, line[:, 1])], axis=-1)
 
 
