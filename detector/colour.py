@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 __all__ = ["dual_energy_to_rgb"]
 
-# R of organic material, aluminium and iron by high-channel attenuation, for 140-160 kVp through a GOS / 0.6 mm Cu /
-# CsI pair of detectors; computed with spekpy and xraydb.
+# R of organic material, aluminium and iron by high-channel attenuation, as simulated for 140-160 kVp through a GOS /
+# 0.6 mm Cu / CsI pair of detectors (middle of the organic range); the values at 0 are extrapolated.
 _ATTENUATION: Final = np.array([0.0, 0.3, 1.0, 3.0, 5.0])
 _R_ORGANIC: Final = np.array([1.22, 1.21, 1.18, 1.15, 1.14])
 _R_ALUMINIUM: Final = np.array([1.78, 1.72, 1.52, 1.35, 1.27])
