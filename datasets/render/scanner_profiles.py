@@ -177,10 +177,10 @@ def _vary_grey(base: GreyTable, name: str, rng: np.random.Generator) -> GreyTabl
     white = float(rng.uniform(0.5, 0.75) if rng.random() < 0.15 else rng.uniform(0.75, 1.25))
     return replace(
         base,
-        high_share=float(rng.uniform(0.0, 1.0)),
+        high_share=float(rng.uniform(0.0, 0.4 if panel else 1.0)),
         log_share=float(rng.uniform(0.0, 0.5) if panel else rng.uniform(0.0, 1.0)),
         black_attenuation=float(rng.uniform(3.0, 6.5)),
-        gamma=float(np.exp(rng.uniform(np.log(0.5), np.log(2.4)))),
+        gamma=float(np.exp(rng.uniform(np.log(0.8 if panel else 0.5), np.log(2.6 if panel else 2.0)))),
         window=(float(rng.uniform(-0.05, 0.06)), white),
         local_contrast=float(rng.uniform(0.0, 0.2)),
         sharpen=float(rng.uniform(0.0, 0.4) if panel else rng.uniform(0.0, 1.4)),
