@@ -128,7 +128,7 @@ def _trough(rng: Generator) -> Phantom:
     length, high, thick = u(210, 280), u(34, 46), u(28, 38)
     gap = u(60, 85)
     sheet = [(0, high), (length, high), (length, 4), (length - 24, 0), (length - 24 - gap, 0), (0, 0)]
-    holes = [circle((x, u(8, high - 6)), u(1.8, 3.5), sides=8) for x in u(10, length - 10, 7)]
+    holes = [circle((x, u(8, high - 6)), u(1.8, 3.5), sides=8) for x in np.linspace(16, length - 16, 7) + u(-6, 6, 7)]
     a.sides(rounded(sheet, 2), thick - 2.4, u(1.0, 1.6), "steel", holes=holes)
     a.plate(rectangle(0, 0, length - 24 - gap, 1.4), thick, "steel")
     a.plate(

@@ -166,7 +166,8 @@ def frame_of(a: Assembly, rng: Generator, p: Pistol, material: str, *, wall: flo
         (p.back + 2, -p.dust - 4),
         (-tang * 0.3, -p.dust * 0.55),
     ]
-    a.shell(points, p.thick * u(0.72, 0.92), wall, material, radius_mm=u(0.5, 3))
+    rim = min(wall, 0.25 * p.dust, 2.4 if rail else wall)  # no edge may cross another
+    a.shell(points, p.thick * u(0.72, 0.92), wall, material, radius_mm=u(0.5, 3), rim_mm=rim)
     for _ in range(int(rng.integers(2, 6))):
         a.pin((u(p.back, front + 14), -p.dust * u(0.25, 0.8)), u(1.2, 2.6), p.thick * 0.9)
     a.plate(
@@ -225,7 +226,8 @@ def grip_of(a: Assembly, rng: Generator, p: Pistol, material: str, *, wall: floa
     holes: list[Outline] = []
     if rng.random() < 0.35:
         holes = [
-            circle(p.throat + p.down * p.grip * s, rng.uniform(2, 4.5), sides=10) for s in rng.uniform(0.25, 0.85, 2)
+            circle(p.throat + p.down * p.grip * s, rng.uniform(2, 4.5), sides=10)
+            for s in (rng.uniform(0.24, 0.42), rng.uniform(0.58, 0.8))
         ]
     a.shell(points, p.thick * rng.uniform(0.78, 0.95), wall, material, radius_mm=rng.uniform(1, 7), holes=holes)
     return points
