@@ -1,0 +1,342 @@
+"""Shapes shared by the benign objects: wires, springs, sheets, shells and many copies of one part in one mesh.
+
+Everything here is closed and faces outward like `datasets.render.solids`. Sizes are millimetres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from datasets.render.solids import Phantom, Solid, box, extrude, lathe, sweep
+
+__all__ = [
+    "along_x",
+    "along_y",
+    "blob",
+    "boxes",
+    "chance",
+    "copies",
+    "corners",
+    "finish",
+    "gear",
+    "helix",
+    "hollow_box",
+    "loft",
+    "lying_box",
+    "pick",
+    "pillow",
+    "ring",
+    "rounded",
+    "sheet",
+    "smooth",
+    "strip",
+    "turned",
+    "uniform",
+    "vessel",
+    "wire",
+]
+
+Array = NDArray[np.float64]
+
+_UNIT_BOX = box((1, 1, 1), "air").triangles_mm.astype(np.float64)
+
+
+def uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Return one uniform number."""
+    return float(rng.uniform(low, high))
+
+
+def pick(rng: np.random.Generator, *options: str) -> str:
+    """Return one of the options, all equally likely."""
+    return options[int(rng.integers(len(options)))]
+
+
+def chance(rng: np.random.Generator, probability: float) -> bool:
+    """Return True with the given probability."""
+    return bool(rng.random() < probability)
+
+
+def turned(axis: str, degrees: float) -> Array:
+    """Return the (3, 3) rotation about axis "x", "y" or "z", right-handed."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    rotation = np.eye(3)
+    rotation[first, first] = rotation[second, second] = c
+    rotation[first, second], rotation[second, first] = -s, s
+    return rotation
+
+
+_Z_TO_X = turned("y", 90).round()
+_Z_TO_Y = turned("x", -90).round()
+
+
+def along_x(solid: Solid, offset_mm: ArrayLike = (0, 0, 0)) -> Solid:
+    """Lay a solid whose axis is z along x, then shift it."""
+    return solid.moved(_Z_TO_X, offset_mm)
+
+
+def along_y(solid: Solid, offset_mm: ArrayLike = (0, 0, 0)) -> Solid:
+    """Lay a solid whose axis is z along y, then shift it."""
+    return solid.moved(_Z_TO_Y, offset_mm)
+
+
+def lying_box(size_mm: Sequence[float], material: str, offset_mm: ArrayLike) -> Solid:
+    """Return a box with its centre at the offset."""
+    return box(size_mm, material).moved(offset_mm=offset_mm)
+
+
+def boxes(centres_mm: ArrayLike, sizes_mm: ArrayLike, material: str, *, yaw_deg: ArrayLike = 0.0) -> Solid:
+    """Return N boxes as one mesh: centres (N, 3), sizes (N, 3) or (3,), yaw about z (N,) or one for all."""
+    centres = np.asarray(centres_mm, np.float64).reshape(-1, 3)
+    sizes = np.broadcast_to(np.asarray(sizes_mm, np.float64), centres.shape)
+    corners_mm = _UNIT_BOX[None] * sizes[:, None, None, :]
+    return _placed(corners_mm, centres, yaw_deg, material)
+
+
+def copies(solid: Solid, offsets_mm: ArrayLike, *, yaw_deg: ArrayLike = 0.0) -> Solid:
+    """Return N copies of a solid as one mesh at offsets (N, 3), each turned about z first."""
+    offsets = np.asarray(offsets_mm, np.float64).reshape(-1, 3)
+    meshes = np.broadcast_to(solid.triangles_mm.astype(np.float64), (len(offsets), *solid.triangles_mm.shape))
+    return _placed(meshes, offsets, yaw_deg, solid.material)
+
+
+def _placed(meshes: Array, offsets: Array, yaw_deg: ArrayLike, material: str) -> Solid:
+    yaw = np.radians(np.broadcast_to(np.asarray(yaw_deg, np.float64), (len(offsets),)))[:, None, None]
+    c, s = np.cos(yaw), np.sin(yaw)
+    x, y = meshes[..., 0], meshes[..., 1]
+    placed = np.stack([c * x - s * y, s * x + c * y, meshes[..., 2]], axis=-1) + offsets[:, None, None, :]
+    return Solid(np.ascontiguousarray(placed.reshape(-1, 3, 3), np.float32), material)
+
+
+def wire(
+    path_mm: ArrayLike,
+    radius_mm: float,
+    material: str,
+    *,
+    sides: int = 6,
+    closed: bool = False,
+    up: ArrayLike = (0.0, 0.0, 1.0),
+) -> Solid:
+    """Sweep a circle along a polyline (N, 3) like `sweep`, but without a loop over its points.
+
+    `up` is one direction or one a point (N, 3); where the path runs along it, `sweep` takes over.
+    """
+    path = np.asarray(path_mm, np.float64)
+    if closed:
+        tangent = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0)
+    else:
+        tangent = np.gradient(path, axis=0)
+    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-12
+    side = np.cross(np.broadcast_to(np.asarray(up, np.float64), path.shape), tangent)
+    length = np.linalg.norm(side, axis=1, keepdims=True)
+    if length.min() < 0.05:
+        return sweep(path, radius_mm, material, sides=sides, closed=closed)
+    side /= length
+    over = np.cross(tangent, side)
+    angle = np.arange(sides) * (2 * np.pi / sides)
+    rings = path[:, None] + radius_mm * (
+        np.cos(angle)[:, None] * side[:, None] + np.sin(angle)[:, None] * over[:, None]
+    )
+    return _skin(rings, material, closed=closed)
+
+
+def _skin(rings: Array, material: str, *, closed: bool = False) -> Solid:
+    """Join rings (K, N, 3), each counter-clockwise seen from the last one, and close the two ends with fans."""
+    low = rings if closed else rings[:-1]
+    high = np.roll(rings, -1, axis=0) if closed else rings[1:]
+    low_next, high_next = np.roll(low, -1, axis=1), np.roll(high, -1, axis=1)
+    walls = np.stack([np.stack([low, low_next, high_next], axis=2), np.stack([low, high_next, high], axis=2)])
+    pieces = [walls.reshape(-1, 3, 3)]
+    if not closed:
+        first, last = rings[0], rings[-1]
+        pieces.append(np.stack([np.broadcast_to(first[0], first.shape), np.roll(first, -1, axis=0), first], axis=1))
+        pieces.append(np.stack([np.broadcast_to(last[0], last.shape), last, np.roll(last, -1, axis=0)], axis=1))
+    return Solid(np.ascontiguousarray(np.concatenate(pieces), np.float32), material)
+
+
+def helix(length_mm: float, radius_mm: float, turns: float, points: int) -> tuple[Array, Array]:
+    """Return a helix about x (N, 3), centred, and its outward direction at each point (the `up` of `wire`)."""
+    angle = np.linspace(0, 2 * np.pi * turns, points)
+    out = np.stack([np.zeros(points), np.cos(angle), np.sin(angle)], axis=1)
+    path = out * radius_mm
+    path[:, 0] = np.linspace(-length_mm / 2, length_mm / 2, points)
+    return path, out
+
+
+def ring(
+    radius_mm: float, wire_mm: float, material: str, *, points: int = 16, sides: int = 6, stretch: float = 1.0
+) -> Solid:
+    """Return a ring of round wire in the xy plane, `stretch` times as long along x."""
+    angle = np.arange(points) * (2 * np.pi / points)
+    path = np.stack([np.cos(angle) * radius_mm * stretch, np.sin(angle) * radius_mm, np.zeros(points)], axis=1)
+    return wire(path, wire_mm, material, sides=sides, closed=True)
+
+
+def corners(path_mm: ArrayLike, radius_mm: float, *, closed: bool = False, steps: int = 5) -> Array:
+    """Round the corners of a polyline (N, 2 or 3) with quadratic curves that start `radius_mm` before them."""
+    path = np.asarray(path_mm, np.float64)
+    before, after = np.roll(path, 1, axis=0) - path, np.roll(path, -1, axis=0) - path
+    near = np.linalg.norm(before, axis=1, keepdims=True), np.linalg.norm(after, axis=1, keepdims=True)
+    start = path + before / (near[0] + 1e-9) * np.minimum(radius_mm, near[0] * 0.45)
+    stop = path + after / (near[1] + 1e-9) * np.minimum(radius_mm, near[1] * 0.45)
+    t = np.linspace(0, 1, steps)[None, :, None]
+    arcs = start[:, None] * (1 - t) ** 2 + 2 * path[:, None] * t * (1 - t) + stop[:, None] * t**2
+    if closed:
+        return arcs.reshape(-1, path.shape[1])
+    return np.concatenate([path[:1], arcs[1:-1].reshape(-1, path.shape[1]), path[-1:]])
+
+
+def rounded(width_mm: float, depth_mm: float, radius_mm: float, *, steps: int = 4) -> Array:
+    """Return the outline (N, 2) of a rectangle with round corners, centred."""
+    x, y = width_mm / 2, depth_mm / 2
+    return corners([(-x, -y), (x, -y), (x, y), (-x, y)], radius_mm, closed=True, steps=steps)
+
+
+def smooth(points_mm: ArrayLike, steps: int = 4, *, closed: bool = True) -> Array:
+    """Return a Catmull-Rom curve through the points (N, D) with `steps` points a span."""
+    points = np.asarray(points_mm, np.float64)
+    if not closed:
+        points = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
+        a, b, c, d = points[:-3], points[1:-2], points[2:-1], points[3:]
+    else:
+        a, b, c, d = np.roll(points, 1, axis=0), points, np.roll(points, -1, axis=0), np.roll(points, -2, axis=0)
+    t = (np.arange(steps) / steps)[None, :, None]
+    a, b, c, d = a[:, None], b[:, None], c[:, None], d[:, None]
+    curve = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+    curve = curve.reshape(-1, points.shape[1])
+    return curve if closed else np.concatenate([curve, points[-2:-1]])
+
+
+def blob(rng: np.random.Generator, width_mm: float, depth_mm: float, *, knobs: int = 8, rough: float = 0.12) -> Array:
+    """Return a random smooth outline (N, 2) of about the given size."""
+    angle = np.arange(knobs) * (2 * np.pi / knobs)
+    radius = 0.5 * (1 + rng.uniform(-rough, rough, knobs))
+    return smooth(np.stack([np.cos(angle) * radius * width_mm, np.sin(angle) * radius * depth_mm], axis=1))
+
+
+def strip(path_mm: ArrayLike, width_mm: ArrayLike) -> Array:
+    """Return the outline (2N, 2) of a band along an open path (N, 2); the width may vary along it."""
+    path = np.asarray(path_mm, np.float64)
+    tangent = np.gradient(path, axis=0)
+    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-12
+    half = np.broadcast_to(np.asarray(width_mm, np.float64), (len(path),))[:, None] / 2
+    normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1) * half
+    return np.concatenate([path - normal, (path + normal)[::-1]])
+
+
+def gear(radius_mm: float, teeth: int, depth_mm: float) -> Array:
+    """Return the outline (4 * teeth, 2) of a toothed wheel."""
+    angle = np.arange(teeth * 4) * (2 * np.pi / (teeth * 4))
+    radius = np.tile([radius_mm - depth_mm, radius_mm, radius_mm, radius_mm - depth_mm], teeth)
+    return np.stack([np.cos(angle) * radius, np.sin(angle) * radius], axis=1)
+
+
+def loft(outlines_mm: Sequence[ArrayLike], heights_mm: Sequence[float], material: str) -> Solid:
+    """Join outlines (N, 2), all with N points counter-clockwise, at increasing heights z."""
+    rings = [
+        np.concatenate([np.asarray(outline, np.float64), np.full((len(np.asarray(outline)), 1), height)], axis=1)
+        for outline, height in zip(outlines_mm, heights_mm, strict=True)
+    ]
+    return _skin(np.stack(rings), material)
+
+
+def pillow(outline_mm: ArrayLike, height_mm: float, material: str, *, edge: float = 0.75) -> Solid:
+    """Return an extrusion with rounded rims: the outline shrinks to `edge` of its size at the top and the bottom."""
+    outline = np.asarray(outline_mm, np.float64)
+    following = np.roll(outline, -1, axis=0)
+    if np.sum(outline[:, 0] * following[:, 1] - outline[:, 1] * following[:, 0]) < 0:
+        outline = outline[::-1]
+    centre = outline.mean(axis=0)
+    middle = 1 - (1 - edge) * 0.3
+    scales = (edge, middle, 1.0, middle, edge)
+    heights = np.array([-0.5, -0.38, 0.0, 0.38, 0.5]) * height_mm
+    return loft([centre + (outline - centre) * scale for scale in scales], heights.tolist(), material)
+
+
+def sheet(grid_mm: ArrayLike, thickness_mm: float, material: str) -> Solid:
+    """Thicken a surface given as a grid of points (N, M, 3) along its normals: cloth, foil, bent plates, bag walls."""
+    grid = np.asarray(grid_mm, np.float64)
+    normal = np.cross(np.gradient(grid, axis=0), np.gradient(grid, axis=1))
+    normal *= thickness_mm / 2 / (np.linalg.norm(normal, axis=2, keepdims=True) + 1e-12)
+    top, low = grid + normal, grid - normal
+    rim_top, rim_low = _rim(top), _rim(low)
+    pieces = [_grid_faces(top), _grid_faces(low)[:, ::-1]]
+    a, b, c, d = rim_low, np.roll(rim_low, -1, axis=0), np.roll(rim_top, -1, axis=0), rim_top
+    pieces += [np.stack([a, b, c], axis=1), np.stack([a, c, d], axis=1)]
+    return Solid(np.ascontiguousarray(np.concatenate(pieces), np.float32), material)
+
+
+def _rim(grid: Array) -> Array:
+    return np.concatenate([grid[:-1, 0], grid[-1, :-1], grid[:0:-1, -1], grid[0, :0:-1]])
+
+
+def _grid_faces(grid: Array) -> Array:
+    a, b, c, d = grid[:-1, :-1], grid[1:, :-1], grid[1:, 1:], grid[:-1, 1:]
+    return np.concatenate(
+        [np.stack([a, b, c], axis=2).reshape(-1, 3, 3), np.stack([a, c, d], axis=2).reshape(-1, 3, 3)]
+    )
+
+
+def hollow_box(
+    size_mm: Sequence[float], wall_mm: float, material: str, offset_mm: ArrayLike = (0, 0, 0)
+) -> list[Solid]:
+    """Return a closed box with walls of the given thickness."""
+    inner = [max(side - 2 * wall_mm, 0.1 * side) for side in size_mm]
+    return [box(size_mm, material).moved(offset_mm=offset_mm), box(inner, material).moved(offset_mm=offset_mm).cavity()]
+
+
+def vessel(
+    profile_mm: ArrayLike,
+    wall_mm: float,
+    material: str,
+    *,
+    content: str | None = None,
+    fill: float = 1.0,
+    base_mm: float | None = None,
+    sides: int = 24,
+) -> list[Solid]:
+    """Return a closed shell turned about z from an outside profile of (radius, z), with content up to `fill`.
+
+    The inside is the profile less the wall; it starts `base_mm` (or one wall) above the bottom.
+    """
+    outer = np.asarray(profile_mm, np.float64)
+    floor, roof = outer[0, 1] + (base_mm or wall_mm), outer[-1, 1] - wall_mm
+    heights = np.concatenate([[floor], outer[(outer[:, 1] > floor) & (outer[:, 1] < roof), 1], [roof]])
+    radii = np.maximum(np.interp(heights, outer[:, 1], outer[:, 0]) - wall_mm, 0.05)
+    solids = [
+        lathe(outer, material, sides=sides),
+        lathe(np.stack([radii, heights], axis=1), material, sides=sides).cavity(),
+    ]
+    if content is not None:
+        level = floor + (roof - floor) * fill
+        keep = heights < level - 1e-6
+        inside = np.stack(
+            [np.append(radii[keep], np.interp(level, heights, radii)), np.append(heights[keep], level)], axis=1
+        )
+        solids.append(lathe(inside * (0.998, 1.0), content, sides=sides))
+    return solids
+
+
+def finish(kind: str, solids: Iterable[Solid], *, keep_pose: bool = False, recentre: bool = True) -> Phantom:
+    """Return the benign phantom: one mesh a material, centred, the longest side along x and the shortest along z."""
+    merged: dict[tuple[str, float], list[NDArray[np.float32]]] = {}
+    for solid in solids:
+        merged.setdefault((solid.material, solid.weight), []).append(solid.triangles_mm)
+    parts = [Solid(np.concatenate(meshes), material, weight) for (material, weight), meshes in merged.items()]
+    low = np.min([part.triangles_mm.min(axis=(0, 1)) for part in parts], axis=0)
+    high = np.max([part.triangles_mm.max(axis=(0, 1)) for part in parts], axis=0)
+    rotation = np.eye(3)
+    if not keep_pose:
+        rotation = np.eye(3)[np.argsort(-(high - low), kind="stable")]
+        if np.linalg.det(rotation) < 0:
+            rotation[2] *= -1
+    shift = -rotation @ ((low + high) / 2) if recentre else np.zeros(3)
+    return Phantom(kind, tuple(part.moved(rotation, shift) for part in parts))
+
+
+def extruded_ring(outer_mm: ArrayLike, inner_mm: ArrayLike, height_mm: float, material: str) -> Solid:
+    """Return a frame: the outline less one hole."""
+    return extrude(outer_mm, height_mm, material, holes_mm=[inner_mm])

@@ -1,0 +1,283 @@
+"""Soft goods: clothes, shoes, towels, paper and what is sewn or bound."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from datasets.render.clutter.shapes import (
+    Array,
+    along_x,
+    boxes,
+    chance,
+    copies,
+    finish,
+    loft,
+    lying_box,
+    pick,
+    pillow,
+    ring,
+    rounded,
+    sheet,
+    smooth,
+    strip,
+    uniform,
+    wire,
+)
+from datasets.render.solids import Phantom, Solid, box, cylinder, extrude
+
+__all__ = ["belt", "book", "clothes", "crumpled_cloth", "jeans", "magazines", "shoe", "towel", "umbrella"]
+
+
+def waves(rng: np.random.Generator, x: Array, y: Array, height_mm: float, count: int = 4) -> Array:
+    """Return a smooth random height over x and y: a few waves of random direction and length."""
+    z = np.zeros_like(x)
+    for _ in range(count):
+        angle, length = rng.uniform(0, 2 * np.pi), rng.uniform(45, 180)
+        phase = (np.cos(angle) * x + np.sin(angle) * y) * (2 * np.pi / length) + rng.uniform(0, 2 * np.pi)
+        z += np.sin(phase) * rng.uniform(0.3, 1.0)
+    return z * (height_mm / 2 / count)
+
+
+def cloth(
+    rng: np.random.Generator, size_mm: tuple[float, float], height_mm: float, thickness_mm: float, *, cells: int = 12
+) -> Array:
+    """Return a wavy sheet's grid (N, M, 3) with an uneven rim; `thickness_mm` limits how sharp its folds are."""
+    columns = cells
+    rows = max(5, round(cells * size_mm[1] / size_mm[0]))
+    u, v = np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows), indexing="ij")
+    pinch = 1 + 0.06 * np.sin(v * rng.uniform(3, 9) + rng.uniform(0, 6))
+    bulge = 1 + 0.06 * np.sin(u * rng.uniform(3, 9) + rng.uniform(0, 6))
+    x, y = u * size_mm[0] * pinch, v * size_mm[1] * bulge
+    z = waves(rng, x, y, height_mm)
+    z += np.where(np.abs(u) > 0.42, -1.0, 0.0) * min(thickness_mm, height_mm / 4)
+    return np.stack([x, y, z], axis=2)
+
+
+def _stack(rng: np.random.Generator, size: tuple[float, float], layers: int, material: str) -> list[Solid]:
+    solids: list[Solid] = []
+    z = 0.0
+    for _ in range(layers):
+        thickness = uniform(rng, 0.6, 4.0)
+        extent = size[0] * uniform(rng, 0.75, 1.0), size[1] * uniform(rng, 0.75, 1.0)
+        grid = cloth(rng, extent, uniform(rng, 3, 16), thickness, cells=10)
+        grid += (uniform(rng, -0.06, 0.06) * size[0], uniform(rng, -0.06, 0.06) * size[1], z)
+        solids.append(sheet(grid, thickness, material))
+        if chance(rng, 0.6):  # hems run around the rim
+            row = grid[:, 0] if chance(rng, 0.5) else grid[0]
+            solids.append(wire(row, uniform(rng, 0.8, 2.0), material, sides=4))
+        z += thickness + uniform(rng, 0.5, 4)
+    return solids
+
+
+def clothes(rng: np.random.Generator) -> Phantom:
+    """Return a folded garment: wavy layers, hems, and at times buttons."""
+    size = uniform(rng, 160, 380), uniform(rng, 120, 300)
+    solids = _stack(rng, size, int(rng.integers(3, 9)), pick(rng, "cotton", "cotton", "nylon"))
+    if chance(rng, 0.4):
+        count = int(rng.integers(3, 8))
+        line = np.zeros((count, 3))
+        line[:, 0] = np.linspace(-0.4, 0.4, count) * size[0]
+        line[:, 1] = uniform(rng, -0.2, 0.2) * size[1]
+        line[:, 2] = 8
+        solids.append(copies(cylinder(uniform(rng, 4, 10), 2.5, pick(rng, "nylon", "pmma", "brass")), line))
+    return finish("soft/clothes", solids, keep_pose=True)
+
+
+def crumpled_cloth(rng: np.random.Generator) -> Phantom:
+    """Return a bunched-up cloth: sheets with deep folds that cross at random angles."""
+    material = pick(rng, "cotton", "nylon", "polyethylene", "paper")
+    size = uniform(rng, 120, 300)
+    solids = []
+    for _ in range(int(rng.integers(3, 7))):
+        grid = cloth(
+            rng, (size * uniform(rng, 0.6, 1), size * uniform(rng, 0.4, 0.9)), uniform(rng, 20, 60), 1.0, cells=14
+        )
+        angle = rng.uniform(0, np.pi)
+        solid = sheet(grid, uniform(rng, 0.3, 1.8), material)
+        turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1.0]])
+        solids.append(solid.moved(turn, (uniform(rng, -25, 25), uniform(rng, -25, 25), uniform(rng, -15, 15))))
+    return finish("soft/crumpled_cloth", solids, keep_pose=True)
+
+
+def towel(rng: np.random.Generator) -> Phantom:
+    """Return a rolled towel: a spiral band, long along x."""
+    turns, pitch = uniform(rng, 2.0, 4.0), uniform(rng, 7, 13)
+    angle = np.linspace(0.4, 2 * np.pi * turns, int(14 * turns))
+    radius = pitch * angle / (2 * np.pi)
+    path = np.stack([np.cos(angle) * radius, np.sin(angle) * radius * uniform(rng, 0.6, 1.0)], axis=1)
+    outline = strip(path, pitch * 0.55)
+    roll = along_x(extrude(outline, uniform(rng, 200, 400), "cotton"))
+    return finish("soft/towel", [roll])
+
+
+def jeans(rng: np.random.Generator) -> Phantom:
+    """Return folded jeans: thick seams, rivets, a button and a metal zip."""
+    size = uniform(rng, 250, 420), uniform(rng, 180, 300)
+    solids = _stack(rng, size, int(rng.integers(4, 7)), "cotton")
+    for _ in range(int(rng.integers(3, 7))):
+        y = uniform(rng, -0.45, 0.45) * size[1]
+        x = np.linspace(-0.47, 0.47, 8) * size[0]
+        seam = np.stack([x, y + 6 * np.sin(x / 60 + rng.uniform(0, 6)), np.full(8, uniform(rng, 0, 12))], axis=1)
+        solids.append(wire(seam, uniform(rng, 1.5, 2.6), "cotton", sides=4))
+    metal = pick(rng, "brass", "copper", "zinc_alloy")
+    spots = rng.uniform(-0.4, 0.4, (int(rng.integers(4, 9)), 3)) * (size[0] * 0.5, size[1], 0) + (size[0] * 0.22, 0, 8)
+    solids.append(copies(cylinder(uniform(rng, 3.5, 5), 2.0, metal, sides=10), spots))
+    solids.append(cylinder(9, 3.5, metal, sides=14).moved(offset_mm=(size[0] * 0.42, 5, 10)))
+    solids += zip_row(rng, np.array([[size[0] * 0.4, 0, 8], [size[0] * 0.4 - uniform(rng, 90, 160), 12, 8]]), metal)
+    return finish("soft/jeans", solids, keep_pose=True)
+
+
+def zip_row(
+    rng: np.random.Generator, path_mm: Array, material: str, *, puller: bool = True, pitch_mm: float = 2.6
+) -> list[Solid]:
+    """Return teeth along a polyline (N, 3) as one mesh, and a slider with a puller."""
+    path = np.asarray(path_mm, np.float64)
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    along = np.concatenate([[0.0], np.cumsum(steps)])
+    at = np.arange(pitch_mm, along[-1], pitch_mm)
+    points = np.stack([np.interp(at, along, path[:, axis]) for axis in range(3)], axis=1)
+    direction = np.gradient(points, axis=0) if len(points) > 1 else np.array([[1.0, 0, 0]])
+    yaw = np.degrees(np.arctan2(direction[:, 1], direction[:, 0]))
+    solids = [boxes(points, (pitch_mm * 0.55, uniform(rng, 3.5, 6), 1.6), material, yaw_deg=yaw)]
+    if puller and len(points) > 4:
+        index = int(rng.integers(1, len(points) - 1))
+        solids += zip_puller(rng, points[index], float(yaw[index]) + uniform(rng, -50, 50))
+    return solids
+
+
+def zip_puller(rng: np.random.Generator, at_mm: Array, yaw_deg: float) -> list[Solid]:
+    """Return a slider and its pull tab at a point."""
+    metal = pick(rng, "zinc_alloy", "zinc_alloy", "brass", "steel")
+    length, width = uniform(rng, 18, 42), uniform(rng, 7, 13)
+    slot = rounded(length * uniform(rng, 0.2, 0.5), width * 0.4, 2, steps=3) + (length * 0.2, 0)
+    tab = extrude(rounded(length, width, width * 0.45, steps=3), uniform(rng, 1.5, 2.8), metal, holes_mm=[slot])
+    c, s = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
+    tab = tab.moved(turn, np.asarray(at_mm) + turn @ (length * 0.55 + 4, 0, 3))
+    slider = pillow(rounded(12, 9, 3, steps=3), uniform(rng, 4, 7), metal).moved(turn, at_mm)
+    return [slider, tab]
+
+
+def shoe(rng: np.random.Generator) -> Phantom:
+    """Return a shoe lying on its sole: sole, steel shank, upper, heel, eyelets."""
+    length, width = uniform(rng, 210, 310), uniform(rng, 78, 108)
+    outline = smooth(
+        np.array(
+            [
+                (-0.5, 0),
+                (-0.42, -0.33),
+                (-0.1, -0.3),
+                (0.2, -0.46),
+                (0.42, -0.35),
+                (0.5, 0.03),
+                (0.4, 0.36),
+                (0.1, 0.44),
+                (-0.15, 0.33),
+                (-0.42, 0.34),
+            ]
+        )
+        * (length, width)
+    )
+    rubber = pick(rng, "rubber", "rubber", "pvc", "foam")
+    upper = pick(rng, "leather", "nylon", "cotton")
+    sole = uniform(rng, 7, 20)
+    solids = [extrude(outline, sole, rubber).moved(offset_mm=(0, 0, sole / 2))]
+    if chance(rng, 0.5):  # tread pattern
+        count = int(rng.integers(8, 18))
+        spots = np.stack([np.linspace(-0.42, 0.42, count) * length, np.zeros(count), np.full(count, -1.5)], axis=1)
+        solids.append(boxes(spots, (length / count * 0.5, width * 0.55, 4), rubber))
+    if chance(rng, 0.6):
+        solids.append(lying_box((length * 0.42, uniform(rng, 10, 18), 1.2), "steel", (-length * 0.1, 0, sole * 0.8)))
+    heights, scales = np.array([0, 20, 45, 62]) + sole, (1.0, 0.98, 0.8, 0.62)
+    centre = np.array([-length * 0.12, 0])
+    wall = uniform(rng, 2.0, 4.0)
+    outer = [centre * (1 - s) + outline * s for s in scales]
+    inner = [centre * (1 - s) + outline * (s * (1 - 2.2 * wall / width)) for s in scales]
+    from_mm = [heights[0] + 0.5, heights[1], heights[2], heights[3] - 0.5]
+    solids += [loft(outer, heights.tolist(), upper), loft(inner, from_mm, upper).cavity()]
+    if chance(rng, 0.7):
+        count = int(rng.integers(4, 8))
+        x = np.linspace(0.02, 0.22, count) * length
+        rows = [np.stack([x, np.full(count, side), np.full(count, sole + 48.0)], axis=1) for side in (-14.0, 14.0)]
+        metal = pick(rng, "brass", "aluminium", "nylon")
+        solids.append(copies(ring(3.4, 1.0, metal, points=8, sides=4), np.concatenate(rows)))
+    return finish("soft/shoe", solids)
+
+
+def belt(rng: np.random.Generator) -> Phantom:
+    """Return a rolled-up or open belt with a metal buckle."""
+    width, thickness = uniform(rng, 22, 45), uniform(rng, 2.5, 4.5)
+    turns = uniform(rng, 1.5, 3.5)
+    angle = np.linspace(0.0, 2 * np.pi * turns, int(18 * turns))
+    radius = uniform(rng, 22, 40) + angle * uniform(rng, 1.0, 2.2)
+    path = np.stack([np.cos(angle) * radius, np.sin(angle) * radius], axis=1)
+    material = pick(rng, "leather", "nylon", "leather")
+    solids = [extrude(strip(path, thickness), width, material)]
+    metal = pick(rng, "steel", "zinc_alloy", "brass")
+    frame = extrude(
+        rounded(width * 1.35, width * 1.2, 5),
+        uniform(rng, 2.5, 5),
+        metal,
+        holes_mm=[rounded(width * 0.95, width * 0.85, 4)],
+    )
+    pin = box((width * 1.1, 3, 2.5), metal).moved(offset_mm=(0, 0, 3))
+    upright = np.array([[0, 0, 1.0], [1.0, 0, 0], [0, 1.0, 0]])
+    solids += [part.moved(upright, (float(radius[-1]) + 3, 0, 0)) for part in (frame, pin)]
+    return finish("soft/belt", solids)
+
+
+def book(rng: np.random.Generator) -> Phantom:
+    """Return a book: a block of paper between covers, at times with a spiral or staples."""
+    size = uniform(rng, 130, 300), uniform(rng, 95, 220), uniform(rng, 8, 45)
+    solids = [lying_box((size[0] - 4, size[1] - 4, size[2] - 4), "paper", (0, 0, 0))]
+    cover = uniform(rng, 0.4, 3)
+    z = size[2] / 2 - 2 + cover / 2
+    solids += [lying_box((size[0], size[1], cover), "cardboard", (0, 0, sign * z)) for sign in (-1, 1)]
+    solids.append(lying_box((size[0], 2.0, size[2] - 4), "cardboard", (0, -size[1] / 2 + 1.0, 0)))
+    if chance(rng, 0.25):
+        count = int(size[0] / uniform(rng, 6, 12))
+        at = np.zeros((count, 3))
+        at[:, 0] = np.linspace(-0.47, 0.47, count) * size[0]
+        at[:, 1] = -size[1] / 2
+        loop = ring(size[2] / 2 + 3, 0.6, pick(rng, "steel", "nylon"), points=10, sides=4)
+        solids.append(copies(loop.moved(np.array([[0, 0, 1.0], [1, 0, 0], [0, 1, 0]])), at))
+    return finish("soft/book", solids)
+
+
+def magazines(rng: np.random.Generator) -> Phantom:
+    """Return a slanted stack of thin printed matter with staples."""
+    count = int(rng.integers(3, 9))
+    size = uniform(rng, 200, 300), uniform(rng, 140, 215)
+    solids: list[Solid] = []
+    z = 0.0
+    for _ in range(count):
+        thickness = uniform(rng, 1.5, 9)
+        at = np.array([uniform(rng, -10, 10), uniform(rng, -10, 10), z + thickness / 2])
+        yaw = uniform(rng, -6, 6)
+        solids.append(boxes([at], (*size, thickness), "paper", yaw_deg=yaw))
+        staples = at + np.array([[-size[0] / 4, -size[1] / 2 + 1, 0], [size[0] / 4, -size[1] / 2 + 1, 0]])
+        solids.append(boxes(staples, (12, 0.8, 0.8), "steel", yaw_deg=yaw))
+        z += thickness
+    return finish("soft/magazines", solids)
+
+
+def umbrella(rng: np.random.Generator) -> Phantom:
+    """Return a folded umbrella: a telescopic shaft, ribs around it, cloth, handle."""
+    length = uniform(rng, 200, 420)
+    metal = pick(rng, "steel", "aluminium")
+    solids = [along_x(cylinder(uniform(rng, 3.5, 6), length, metal, sides=12))]
+    ribs = int(rng.integers(6, 10))
+    for index in range(ribs):
+        angle = 2 * np.pi * index / ribs
+        r0, r1 = uniform(rng, 7, 11), uniform(rng, 14, 22)
+        y, z = np.cos(angle), np.sin(angle)
+        end = -length * 0.45 + length * uniform(rng, 0.7, 0.85)
+        path = np.array(
+            [[end, y * r0, z * r0], [-length * 0.1, y * r1 * 0.8, z * r1 * 0.8], [-length * 0.45, y * r1, z * r1]]
+        )
+        solids.append(wire(path, 1.1, metal, sides=4, up=(0, -z, y)))
+    body = along_x(cylinder(uniform(rng, 22, 30), length * 0.75, "nylon", sides=14))
+    core = along_x(cylinder(20, length * 0.75 - 2, "nylon", sides=14)).cavity()
+    handle = along_x(cylinder(uniform(rng, 13, 19), uniform(rng, 45, 90), pick(rng, "abs", "wood", "rubber"), sides=16))
+    solids += [body, core, handle.moved(offset_mm=(length / 2, 0, 0))]
+    return finish("soft/umbrella", solids)

@@ -1,0 +1,57 @@
+"""A container, and the wavy faces of soft ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.render.clutter.shapes import finish, sheet, uniform
+from datasets.render.clutter.soft import waves
+from datasets.render.solids import Phantom, Solid
+
+__all__ = ["Container", "Size", "box_container", "fabric"]
+
+Size = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Container:
+    """Packaging around a free box, centred on the origin of the box.
+
+    Attributes:
+        phantoms: walls and fittings.
+        inner_low_mm: lowest corner of the free space, (3,).
+        inner_high_mm: highest corner of the free space, (3,).
+    """
+
+    phantoms: tuple[Phantom, ...]
+    inner_low_mm: NDArray[np.float64]
+    inner_high_mm: NDArray[np.float64]
+
+
+def box_container(kind: str, solids: Iterable[Solid], inner_size_mm: Size) -> Container:
+    """Return a container of one phantom whose free space is centred on the origin."""
+    half = np.asarray(inner_size_mm, np.float64) / 2
+    merged = finish(kind, solids, keep_pose=True, recentre=False)
+    return Container((merged,), -half, half)
+
+
+def fabric(
+    rng: np.random.Generator,
+    size_mm: tuple[float, float],
+    z_mm: float,
+    thickness_mm: float,
+    material: str,
+    *,
+    wave_mm: float = 8,
+) -> Solid:
+    """Return a wavy sheet of about the given size at height z: one face of a soft bag."""
+    cells = int(rng.integers(9, 14))
+    u, v = np.meshgrid(np.linspace(-0.5, 0.5, cells), np.linspace(-0.5, 0.5, cells), indexing="ij")
+    x = u * size_mm[0] * (1 + 0.05 * np.sin(v * uniform(rng, 4, 11) + uniform(rng, 0, 6)))
+    y = v * size_mm[1] * (1 + 0.05 * np.sin(u * uniform(rng, 4, 11) + uniform(rng, 0, 6)))
+    z = waves(rng, x, y, wave_mm)
+    return sheet(np.stack([x, y, z + z_mm], axis=2), thickness_mm, material)
