@@ -12,17 +12,19 @@ from datasets.render import clutter
 
 __all__ = ["METAL_KINDS", "SOFT_KINDS", "SPREAD_KINDS", "THEMES", "Theme", "draw_theme"]
 
+# These give way: they are squeezed to fit and take little room from what lies over them.
+SOFT_KINDS: Final = frozenset({"clothes", "crumpled_cloth", "jeans", "towel"})
+# These lie anywhere, also through one another: folds and layers.
+SPREAD_KINDS: Final = frozenset({"clothes", "crumpled_cloth"})
 _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "soft": tuple(clutter.SOFT),
-    "electronics": tuple(clutter.ELECTRONICS),
-    "tools": tuple(clutter.TOOLS),
-    "kitchen": tuple(clutter.KITCHEN),
+    "cloth": tuple(sorted(SOFT_KINDS)),
+    "wardrobe": clutter.SOFT,
+    "electronics": clutter.ELECTRONICS,
+    "kitchen": clutter.KITCHEN,
+    "tools": clutter.TOOLS,
 }
-# These give way and take little room: they are squeezed to fit, and at times lie anywhere.
-SOFT_KINDS: Final = frozenset(clutter.SOFT)
-SPREAD_KINDS: Final = frozenset(clutter.SOFT)
 # What makes a benign parcel hard: metal that looks like parts of a firearm.
-METAL_KINDS: Final = tuple(clutter.TOOLS)
+METAL_KINDS: Final = clutter.TOOLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,12 @@ class Theme:
 
 
 THEMES: Final = (
-    Theme("clothes", 3, {"soft": 6, "electronics": 0.5, "kitchen": 0.5}),
-    Theme("electronics", 2, {"soft": 1, "electronics": 5}),
-    Theme("tools", 2, {"soft": 1, "tools": 5}),
-    Theme("mixed", 3, {"soft": 2, "tools": 1, "electronics": 1, "kitchen": 1}),
+    Theme("clothes", 3.0, {"cloth": 7, "wardrobe": 2, "electronics": 0.5, "kitchen": 0.7, "tools": 0.2}),
+    Theme("travel", 2.5, {"cloth": 3, "wardrobe": 2, "electronics": 2, "kitchen": 1.5, "tools": 0.5}),
+    Theme("electronics", 1.5, {"cloth": 0.5, "electronics": 5, "tools": 0.5}),
+    Theme("tools", 1.5, {"cloth": 0.5, "tools": 5, "electronics": 0.5}),
+    Theme("kitchen", 1.0, {"cloth": 0.5, "kitchen": 5}),
+    Theme("mixed", 2.5, {"cloth": 1, "wardrobe": 1, "electronics": 1, "kitchen": 1, "tools": 1}),
 )
 
 

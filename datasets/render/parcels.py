@@ -17,11 +17,11 @@ __all__ = ["Parcel", "draw_parcel"]
 
 Bounds = tuple[NDArray[np.float64], NDArray[np.float64]]
 # Weights by container; the shortest and longest inner side across, along and up in mm are in _SIZES_MM.
-_PARCELS: Final = {"carton": 5.0, "padded_bag": 2.5}
-_BAGS: Final = {"trolley": 4.0, "backpack": 3.0}
+_PARCELS: Final = {"carton": 5.0, "padded_bag": 2.0, "mailing_tube": 0.4, "crate": 0.4, "carrier_bag": 0.5}
+_BAGS: Final = {"trolley": 4.0, "backpack": 3.0, "laptop_bag": 1.5, "sports_bag": 1.5}
 _SIZES_MM: Final = {
     "parcel": ((150, 520), (120, 420), (50, 320)),
-    "bag": ((280, 480), (260, 420), (110, 260)),
+    "bag": ((300, 520), (230, 400), (100, 240)),
     "flat": ((160, 420), (120, 340), (15, 70)),
     "close_up": ((80, 250), (80, 250), (40, 140)),
 }

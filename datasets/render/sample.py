@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -14,7 +16,8 @@ from datasets.samples import Annotation, Sample
 
 __all__ = ["VIEWS", "annotations_of", "render_parcel", "render_sample"]
 
-VIEWS = ("top", "side")
+VIEWS: Final = ("top", "side")
+_CLOSE_UP_PITCH: Final = 0.55
 
 
 def render_sample(recipe: Recipe, seed: int, index: int) -> Sample:
@@ -39,6 +42,8 @@ def render_parcel(recipe: Recipe, seed: int, index: int) -> tuple[Sample, ...]:
     samples = []
     for view in VIEWS[: recipe.views]:
         profile = random_profile(rng, output=output, view=view)
+        if scene.facts["close_up"]:  # a small parcel on a fine scanner: parts and cartridges get the pixels they need
+            profile = replace(profile, pixel_mm=profile.pixel_mm * _CLOSE_UP_PITCH)
         rendered = scan(scene.phantoms, profile, rng, max_size_wh=(long_side, long_side * 4 // 5))
         samples.append(
             Sample(
