@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from detector.taxonomy import LABELS
-from training.budget import EpochOrder, Progress, planned_epochs
+from training.budget import PROGRESS_FILE, EpochOrder, Progress, planned_epochs
 from training.config import RunConfig
 from training.errors import WeightsError
 from training.labelled import LabelledImage, RunData
@@ -44,7 +44,6 @@ __all__ = ["LOGGER", "Trainer", "export_onnx", "is_checkpoint", "load_network", 
 
 SETTINGS.update(sync=False)
 _NAMES: Final = dict(enumerate(LABELS))
-_PROGRESS_FILE: Final = "progress.json"
 
 
 class _TrainingModel(DetectionModel):  # type: ignore[misc]
@@ -82,7 +81,7 @@ def _as_float32(outputs: Any) -> Any:  # noqa: ANN401
 class _CatalogueDataset(YOLODataset):  # type: ignore[misc]
     """Images and boxes as `labelled` hands them over, instead of text files beside the images."""
 
-    def __init__(self, images: Sequence[LabelledImage], **options: Any):
+    def __init__(self, images: Sequence[LabelledImage], **options: Any) -> None:  # noqa: ANN401 - the base class's
         self.images = images
         super().__init__(img_path="", task="detect", **options)
 
@@ -114,10 +113,10 @@ def _label_entry(image: LabelledImage) -> dict[str, Any]:
 class Trainer(DetectionTrainer):  # type: ignore[misc]
     """Ultralytics' trainer on our data, with a clock, short epochs and checkpoints that are never half written."""
 
-    def __init__(self, run: RunConfig, data: RunData, resume: Path | None = None):
+    def __init__(self, run: RunConfig, data: RunData, resume: Path | None = None) -> None:
         self.run, self.run_data = run, data
         self.folder = Path(run.out)
-        self.progress = Progress.load(self.folder / _PROGRESS_FILE) if resume else Progress()
+        self.progress = Progress.load(self.folder / PROGRESS_FILE) if resume else Progress()
         self.asked_to_stop = False
         self.fresh_fitness = False
         self._process_start = time.monotonic()
@@ -236,7 +235,7 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
             self.stop = True
 
     def validate(self) -> tuple[dict[str, float], float | None]:
-        """Validate every `val_every` epochs and at the end; in between, and when asked to stop, keep the last figures."""
+        """Validate every `val_every` epochs and at the end; in between, or when stopped, keep the last figures."""
         last = self.epoch + 1 >= self.epochs
         self.fresh_fitness = not self.asked_to_stop and (last or (self.epoch + 1) % self.run.val_every == 0)
         self._train_rate = self._epoch_images / (time.monotonic() - self._epoch_start)
@@ -246,7 +245,7 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
 
     def save_model(self) -> bool:
         """Write the checkpoint beside the last one, then put it in its place; `best` only after a validation."""
-        last, best = self.last, self.best
+        last, best = self.wdir / "last.pt", self.wdir / "best.pt"
         self.last, self.best = self.wdir / "last.partial", self.wdir / "best.partial"
         try:
             super().save_model()
@@ -263,7 +262,7 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         measured = (here - self._first_epoch_end) / max(self._epochs_here - 1, 1) if self._epochs_here > 1 else 0.0
         epoch_s = measured or self.progress.epoch_s or time.monotonic() - self._epoch_start
         self.progress = Progress(self.epoch + 1, self._elapsed_before + here, epoch_s)
-        self.progress.save(self.folder / _PROGRESS_FILE)
+        self.progress.save(self.folder / PROGRESS_FILE)
         return True
 
     def _report(self) -> None:
@@ -367,7 +366,7 @@ def load_network(path: Path) -> Any:  # noqa: ANN401
     """
     try:
         network, _ = load_checkpoint(str(path))
-    except Exception as error:  # noqa: BLE001 - whatever unpickling foreign bytes raises
+    except Exception as error:
         raise WeightsError(f"{path}: not weights of a ParcelRay run ({error})") from error
     names = tuple(network.names.values())
     if names != LABELS[: len(names)]:
@@ -416,5 +415,3 @@ def export_onnx(weights: Path, imgsz: int, opset: int) -> bytes:
         )  # fmt: skip
         file = exporter(model=network)
         return Path(file).read_bytes()
-
-

@@ -8,10 +8,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-__all__ = ["EpochOrder", "Progress", "planned_epochs"]
+__all__ = ["PROGRESS_FILE", "EpochOrder", "Progress", "planned_epochs"]
+
+PROGRESS_FILE: Final = "progress.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class EpochOrder:
     A function of seed and epoch alone, so that a resumed run goes on with the images that it has not seen.
     """
 
-    def __init__(self, images: int, epoch_images: int, seed: int, first_epoch: int = 0):
+    def __init__(self, images: int, epoch_images: int, seed: int, first_epoch: int = 0) -> None:
         self.images, self.epoch_images, self.seed, self.epoch = images, epoch_images, seed, first_epoch
 
     def __len__(self) -> int:

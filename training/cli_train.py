@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; 0 finished, 1 stopped early with a checkpoint to resume from."""
-    from training.config import load_run, with_overrides  # noqa: PLC0415
-    from training.train import train  # noqa: PLC0415
+    from training.config import load_run, with_overrides
+    from training.train import train
 
     config = with_overrides(
         load_run(arguments.run),

@@ -83,8 +83,8 @@ def _labelled(catalogue: Catalogue, split: Split) -> list[LabelledImage]:
     images = []
     for record in catalogue.images(split):
         marks = catalogue.annotations_of(record)
-        xyxy = np.array([mark.xyxy for mark in marks], np.float64).reshape(-1, 2, 2)
-        xyxy = xyxy.clip(0.0, (record.width, record.height)).reshape(-1, 4)
+        corners = np.array([mark.xyxy for mark in marks], np.float64).reshape(-1, 2, 2)
+        xyxy = corners.clip(0.0, (record.width, record.height)).reshape(-1, 4)
         ids = np.array([LABELS.index(mark.label) for mark in marks], np.int64)
         solid = (xyxy[:, 2:] - xyxy[:, :2] >= 1.0).all(axis=1)
         images.append(LabelledImage(catalogue.path_of(record), record.width, record.height, ids[solid], xyxy[solid]))

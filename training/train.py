@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from training.budget import PROGRESS_FILE, Progress
 from training.config import RunConfig
 from training.errors import TrainingError
 from training.labelled import load_run_data
@@ -59,6 +60,8 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
         raise TrainingError(f"{folder}: nothing to resume; start the run without --resume")
     if not resume and last.exists():
         raise TrainingError(f"{folder}: already holds a run; go on with --resume, or name another folder in 'out'")
+    if resume:
+        _require_unfinished(run, folder)
     data = load_run_data(run)
     if run.nice:
         os.nice(run.nice)
@@ -84,6 +87,16 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
         elapsed_s=trainer.progress.elapsed_s,
         map50=float(trainer.metrics.get("metrics/mAP50(B)", 0.0)),
     )
+
+
+def _require_unfinished(run: RunConfig, folder: Path) -> None:
+    progress = Progress.load(folder / PROGRESS_FILE)
+    over = progress.elapsed_s + progress.epoch_s / 2 >= run.hours * 3600 if run.hours is not None else False
+    if over or (run.epochs is not None and progress.epochs_done >= run.epochs):
+        raise TrainingError(
+            f"{folder}: finished after {progress.epochs_done} epochs; to train further, start another run with "
+            f"'weights: {folder / 'weights' / 'last.pt'}'"
+        )
 
 
 @contextmanager

@@ -17,11 +17,11 @@ def provide_torchvision_ops() -> None:
     """Register `torchvision::nms` if this torch has no CUDA and torchvision brought no operator of its own."""
     if torch.version.cuda is not None or _has_compiled_ops():
         return
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     _LIBRARIES.append(library)
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.impl("nms", nms, "CPU")
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
+    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
+    library.impl("nms", nms, "CPU")  # type: ignore[no-untyped-call]
     import torchvision.extension  # noqa: PLC0415 - fails unless the operators above exist
 
     torchvision.extension._has_ops = lambda: True

@@ -1,0 +1,249 @@
+"""Measures a model file on one split of a catalogue, or on plain COCO data, and says so in JSON.
+
+Rendered and real images never share a figure: a report is about one catalogue of one kind, or about one COCO file.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from datasets.catalogue import Catalogue
+from datasets.records import Split
+from detector import __version__
+from detector.detector import Detector
+from detector.taxonomy import LABELS, Group
+from training.looking import GROUPS, by_group, look_at_catalogue, look_at_coco
+from training.metrics import (
+    FloatArray,
+    IntArray,
+    ScoredImage,
+    average_precision,
+    intersection_over_union,
+    interval,
+    match_labels,
+    parcel_weights,
+    recall_at_fpr,
+    resampled,
+    threshold_at_fpr,
+)
+
+__all__ = ["FPRS", "evaluate_catalogue", "evaluate_coco", "figures"]
+
+FPRS: Final = (0.01, 0.02, 0.05, 0.10, 0.20)
+_BOX_FPR: Final = 0.02
+_ROUNDS: Final = 1000
+_AP_ROUNDS: Final = 200
+
+
+def evaluate_catalogue(
+    detector: Detector, catalogue: Catalogue, split: Split, *, command: str = "", seed: int = 0, most: int = 0
+) -> dict[str, Any]:
+    """Return the report of a model on one split of a catalogue.
+
+    Args:
+        detector: the model.
+        catalogue: the data.
+        split: of the catalogue.
+        command: how the report can be made again.
+        seed: of the bootstrap.
+        most: look at no more images than this; 0: all.
+
+    Raises:
+        EvaluationError: the split is empty.
+    """
+    images = look_at_catalogue(detector, catalogue, split, most=most)
+    info = catalogue.info
+    report = _head(detector, command, seed)
+    report["data"] = {
+        "name": info.name,
+        "version": catalogue.version,
+        "kind": info.source_kind,
+        "research_only": info.research_only,
+        "licence": info.licence,
+        "split": split,
+        **_sizes(images),
+    }
+    report.update(figures(images, LABELS, seed))
+    report["groups"] = _per_class(by_group(images), [group.value for group in GROUPS], seed)
+    report["operating_points"] = {
+        name: _at_thresholds(images, detector.thresholds(name), seed) for name in detector.card.thresholds
+    }
+    return report
+
+
+def evaluate_coco(
+    detector: Detector,
+    coco: Path,
+    images: Path,
+    group_of_category: dict[int, Group],
+    *,
+    command: str = "",
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Return the report of a model on real images in a plain COCO file, source by source; figures only, no pixels.
+
+    Raises:
+        EvaluationError: the file is not COCO or lists no image.
+    """
+    looked = look_at_coco(detector, coco, images, group_of_category)
+    report = _head(detector, command, seed)
+    report["data"] = {"name": coco.stem, "kind": "real", "split": "all", **_sizes(looked)}
+    report["sources"] = {}
+    for source in sorted({image.slice_of for image in looked}):
+        part = [image for image in looked if image.slice_of == source]
+        if any(len(image.truth_ids) for image in part):
+            report["sources"][source] = {**_sizes(part), **figures(part, GROUPS, seed), "boxes": _boxes_found(part)}
+    return report
+
+
+def figures(images: Sequence[ScoredImage], names: Sequence[str], seed: int) -> dict[str, Any]:
+    """Return per-class precision, and recall of images with a threat at fixed shares of false alarms."""
+    parts = sorted({image.slice_of for image in images})
+    recall = {"all": _image_recall(images, seed)}
+    if len(parts) > 1:
+        recall |= {part: _image_recall([image for image in images if image.slice_of == part], seed) for part in parts}
+    for group in GROUPS if names is LABELS else ():
+        recall[group.value] = _image_recall(_only_with(images, group), seed)
+    return {
+        "classes": _per_class(images, [str(name) for name in names], seed),
+        "image_recall_at_fpr": recall,
+    }
+
+
+def _head(detector: Detector, command: str, seed: int) -> dict[str, Any]:
+    card = detector.card
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "software": f"parcelray {__version__}",
+        "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
+        "command": command,
+        "model": {
+            "name": card.name,
+            "version": card.version,
+            "sha256": detector.model_sha256,
+            "input_size_px": card.input_size_px,
+            "trained_on": card.data_version,
+        },
+        "method": {
+            "average_precision": "COCO, 101 points, 100 detections an image and class, scores from 0.01",
+            "image_score": "highest score of any detection",
+            "threshold_at_fpr": "lowest threshold at which at most that share of images without a threat alarms",
+            "intervals": f"bootstrap over parcels, 95 %, {_ROUNDS} rounds ({_AP_ROUNDS} for average precision)",
+            "seed": seed,
+        },
+    }
+
+
+def _sizes(images: Sequence[ScoredImage]) -> dict[str, int]:
+    return {
+        "images": len(images),
+        "parcels": len({image.parcel_id for image in images}),
+        "images_with_threat": sum(len(image.truth_ids) > 0 for image in images),
+        "objects": sum(len(image.truth_ids) for image in images),
+    }
+
+
+def _per_class(images: Sequence[ScoredImage], names: Sequence[str], seed: int) -> dict[str, Any]:
+    weights = parcel_weights([image.parcel_id for image in images], _AP_ROUNDS, seed)
+    matches = match_labels(images, len(names))
+    present = [label for label, match in enumerate(matches) if match.objects.sum()]
+    result: dict[str, Any] = {}
+    rounds = np.full((len(names), _AP_ROUNDS, 2), np.nan)
+    for label in present:
+        precision = average_precision(matches[label])
+        for turn, row in enumerate(weights):
+            at = average_precision(matches[label], row)
+            rounds[label, turn] = at[0], at.mean()
+        result[names[label]] = {
+            "objects": int(matches[label].objects.sum()),
+            "images": int((matches[label].objects > 0).sum()),
+            "ap50": interval(float(precision[0]), rounds[label, :, 0].tolist()).as_dict(),
+            "ap50_95": interval(float(precision.mean()), rounds[label, :, 1].tolist()).as_dict(),
+        }
+    if present:
+        for key, column in (("ap50", 0), ("ap50_95", 1)):
+            mean = float(np.mean([result[names[label]][key]["value"] for label in present]))
+            result.setdefault("mean", {})[key] = interval(
+                mean, rounds[present, :, column].mean(axis=0).tolist()
+            ).as_dict()
+    return result
+
+
+def _image_recall(images: Sequence[ScoredImage], seed: int) -> dict[str, Any]:
+    scores = np.array([image.score for image in images], np.float64)
+    threat = np.array([len(image.truth_ids) > 0 for image in images], bool)
+    result: dict[str, Any] = {"images_with_threat": int(threat.sum()), "images_without": int((~threat).sum())}
+    if not threat.any() or threat.all():
+        return result
+    weights = parcel_weights([image.parcel_id for image in images], _ROUNDS, seed)
+    for fpr in FPRS:
+        rounds = resampled(lambda row, fpr=fpr: _weighted_recall(scores, threat, row, fpr), weights)  # type: ignore[misc]
+        value = recall_at_fpr(scores[threat], scores[~threat], fpr)
+        result[f"{fpr:.0%}"] = interval(value, rounds).as_dict()
+    return result
+
+
+def _weighted_recall(scores: FloatArray, threat: Any, weights: IntArray, fpr: float) -> float:  # noqa: ANN401
+    repeated = np.repeat(np.arange(len(scores)), weights)
+    positives, negatives = repeated[threat[repeated]], repeated[~threat[repeated]]
+    if not len(positives) or not len(negatives):
+        return float("nan")
+    return recall_at_fpr(scores[positives], scores[negatives], fpr)
+
+
+def _only_with(images: Sequence[ScoredImage], group: Group) -> list[ScoredImage]:
+    """Return the images that hold an object of the group, and those without any threat."""
+    kept = by_group(images)
+    index = GROUPS.index(group)
+    return [
+        image
+        for image, grouped in zip(images, kept, strict=True)
+        if not len(grouped.truth_ids) or index in grouped.truth_ids
+    ]
+
+
+def _boxes_found(images: Sequence[ScoredImage]) -> dict[str, Any]:
+    """Return the share of objects that a detection of their group overlaps, at 2 % false alarms of images."""
+    threshold = threshold_at_fpr(np.array([image.score for image in images if not len(image.truth_ids)]), _BOX_FPR)
+    objects, hits = 0, {0.3: 0, 0.5: 0}
+    for image in images:
+        overlap = intersection_over_union(image.truth_xyxy, image.found_xyxy)
+        usable = (image.truth_ids[:, None] == image.found_ids[None]) & (image.scores >= threshold)[None]
+        best = np.max(overlap * usable, axis=1, initial=0.0)
+        objects += len(best)
+        for iou in hits:
+            hits[iou] += int((best >= iou).sum())
+    return {"at_fpr": _BOX_FPR, "objects": objects} | {
+        f"found_iou_{iou}": round(count / max(objects, 1), 4) for iou, count in hits.items()
+    }
+
+
+def _at_thresholds(images: Sequence[ScoredImage], thresholds: Any, seed: int) -> dict[str, Any]:  # noqa: ANN401
+    """Return recall of parcels with a threat and false alarms per 100 parcels without, as the service decides."""
+    limits = np.array([thresholds.get(label, 1.1) for label in LABELS], np.float64)
+    alarms: dict[str, tuple[bool, bool]] = {}
+    for image in images:
+        alarm = bool((image.scores >= limits[image.found_ids]).any())
+        before, threat = alarms.get(image.parcel_id, (False, False))
+        alarms[image.parcel_id] = (before or alarm, threat or len(image.truth_ids) > 0)
+    alarm_of, threat_of = (np.array(column, bool) for column in zip(*alarms.values(), strict=True))
+    drawn = parcel_weights([str(index) for index in range(len(alarm_of))], _ROUNDS, seed)
+
+    def share(of: Any, row: IntArray | None = None) -> float:  # noqa: ANN401
+        counts = of if row is None else of * row
+        return float((alarm_of * counts).sum() / counts.sum()) if counts.sum() else float("nan")
+
+    result: dict[str, Any] = {"parcels_with_threat": int(threat_of.sum()), "parcels_without": int((~threat_of).sum())}
+    if threat_of.any():
+        rounds = [share(threat_of, row) for row in drawn]
+        result["parcel_recall"] = interval(share(threat_of), rounds).as_dict()
+    if not threat_of.all():
+        rounds = [100 * share(~threat_of, row) for row in drawn]
+        result["false_alarms_per_100_parcels"] = interval(100 * share(~threat_of), rounds).as_dict()
+    return result

@@ -1,0 +1,153 @@
+"""Runs a detector over the images of a catalogue, or of a plain COCO file, and keeps what it found beside the truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from datasets.catalogue import Catalogue
+from datasets.records import Split
+from detector.detections import Detections
+from detector.detector import Detector
+from detector.images import decode
+from detector.taxonomy import LABELS, Group, group_of
+from training.errors import EvaluationError
+from training.metrics import FloatArray, IntArray, ScoredImage, intersection_over_union
+
+__all__ = ["GROUPS", "by_group", "look_at_catalogue", "look_at_coco", "parse_group_map"]
+
+GROUPS = tuple(Group)
+_SAME_OBJECT_IOU = 0.6
+
+
+def look_at_catalogue(
+    detector: Detector, catalogue: Catalogue, split: Split, *, min_score: float = 0.01, threads: int = 2, most: int = 0
+) -> list[ScoredImage]:
+    """Return the images of a split with their labels' objects and detections; classes are indices into `LABELS`.
+
+    Args:
+        detector: to look with.
+        catalogue: whose images to look at.
+        split: of the catalogue.
+        min_score: detections below it are dropped.
+        threads: images looked at at the same time.
+        most: look at no more images than this; 0: all.
+
+    Raises:
+        EvaluationError: the split is empty.
+    """
+    records = catalogue.images(split)[: most or None]
+    if not records:
+        raise EvaluationError(f"{catalogue.folder}: the split {split!r} is empty; name another one with --split")
+    empty = []
+    for record in records:
+        marks = catalogue.annotations_of(record)
+        boxes = np.array([mark.xyxy for mark in marks], np.float64).reshape(-1, 4)
+        ids = np.array([LABELS.index(mark.label) for mark in marks], np.int64)
+        empty.append(_without_answer(record.file_name, record.parcel_id, record.output, boxes, ids))
+    paths = [catalogue.path_of(record) for record in records]
+    return _look(detector, empty, paths, min_score, threads)
+
+
+def look_at_coco(
+    detector: Detector,
+    coco: Path,
+    images: Path,
+    group_of_category: Mapping[int, Group],
+    *,
+    min_score: float = 0.01,
+    threads: int = 2,
+) -> list[ScoredImage]:
+    """Return the images of a plain COCO file; classes are indices into `GROUPS`, other categories are not objects.
+
+    The part that an image belongs to is its `source`, where the file has one.
+
+    Raises:
+        EvaluationError: the file is not COCO or lists no image.
+    """
+    try:
+        document = json.loads(coco.read_text(encoding="utf-8"))
+        objects: dict[int, list[tuple[list[float], Group]]] = {int(entry["id"]): [] for entry in document["images"]}
+        for entry in document["annotations"]:
+            if (group := group_of_category.get(int(entry["category_id"]))) is not None:
+                x, y, width, height = (float(value) for value in entry["bbox"])
+                objects[int(entry["image_id"])].append(([x, y, x + width, y + height], group))
+        entries = [(str(entry["file_name"]), entry) for entry in document["images"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EvaluationError(f"{coco}: not a COCO file ({type(error).__name__}: {error})") from error
+    if not entries:
+        raise EvaluationError(f"{coco}: lists no image")
+    empty = []
+    for name, entry in entries:
+        marks = objects[int(entry["id"])]
+        boxes = np.array([box for box, _ in marks], np.float64).reshape(-1, 4)
+        ids = np.array([GROUPS.index(group) for _, group in marks], np.int64)
+        parcel = str(entry.get("parcel_id", name))
+        empty.append(_without_answer(name, parcel, str(entry.get("source", "all")), boxes, ids))
+    looked = _look(detector, empty, [images / name for name, _ in entries], min_score, threads)
+    return [_found_by_group(image) for image in looked]
+
+
+def by_group(images: Iterable[ScoredImage]) -> list[ScoredImage]:
+    """Return the images with labels replaced by their groups; of boxes on one object the best of a group is kept."""
+    return [replace(_found_by_group(image), truth_ids=_group_ids(image.truth_ids)) for image in images]
+
+
+def parse_group_map(texts: Sequence[str]) -> dict[int, Group]:
+    """Return category id -> group from texts such as "1=firearm".
+
+    Raises:
+        EvaluationError: a text is not of that form.
+    """
+    result = {}
+    for text in texts:
+        number, _, group = text.partition("=")
+        if not number.isdigit() or group not in GROUPS:
+            raise EvaluationError(f"expected ID=GROUP with a group of {', '.join(GROUPS)}, got {text!r}")
+        result[int(number)] = Group(group)
+    return result
+
+
+def _found_by_group(image: ScoredImage) -> ScoredImage:
+    ids = _group_ids(image.found_ids)
+    keep: list[int] = []
+    overlap = intersection_over_union(image.found_xyxy, image.found_xyxy)
+    for index in range(len(ids)):  # highest score first
+        if not any(ids[index] == ids[other] and overlap[index, other] > _SAME_OBJECT_IOU for other in keep):
+            keep.append(index)
+    return replace(image, found_xyxy=image.found_xyxy[keep], found_ids=ids[keep], scores=image.scores[keep])
+
+
+def _group_ids(label_ids: IntArray) -> IntArray:
+    table = np.array([GROUPS.index(group_of(label)) for label in LABELS], np.int64)
+    return table[label_ids]
+
+
+def _without_answer(name: str, parcel: str, part: str, boxes: FloatArray, ids: IntArray) -> ScoredImage:
+    nothing = np.empty(0, np.int64)
+    return ScoredImage(name, parcel, part, boxes, ids, np.empty((0, 4)), nothing, np.empty(0))
+
+
+def _look(
+    detector: Detector, images: Sequence[ScoredImage], paths: Sequence[Path], min_score: float, threads: int
+) -> list[ScoredImage]:
+    def find(path: Path) -> Detections:
+        return detector.detect(decode(path.read_bytes()), min_score=min_score)
+
+    with ThreadPoolExecutor(threads) as pool:
+        found = _mapped(pool, find, paths)
+        return [
+            replace(image, found_xyxy=one.xyxy, found_ids=one.label_ids, scores=one.scores)
+            for image, one in zip(images, found, strict=True)
+        ]
+
+
+def _mapped(
+    pool: ThreadPoolExecutor, find: Callable[[Path], Detections], paths: Sequence[Path]
+) -> Iterable[Detections]:
+    yield from pool.map(find, paths)

@@ -1,0 +1,158 @@
+"""Chooses score calibration and alarm thresholds on a calibration split, for a stated number of false alarms.
+
+Scores are first made comparable between labels: a Platt fit per label turns the network's score into the share of
+such detections that are right on the calibration split, so that one noisy label does not decide the highest score of
+a view. One threshold over calibrated scores then serves all labels.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from detector.taxonomy import LABELS
+from training.errors import EvaluationError
+from training.metrics import FloatArray, LabelMatches, ScoredImage, match_labels, threshold_at_fpr
+
+__all__ = ["BUDGETS", "OperatingPoint", "calibrated", "choose_points", "fit_calibration", "parcel_scores"]
+
+Calibration = Mapping[str, tuple[float, float]]
+# False alarms per 100 benign parcels.
+BUDGETS: Final = {"low-alarm": 0.5, "balanced": 2.0, "high-recall": 10.0}
+_EDGE: Final = 1e-6
+_SLOPES: Final = (0.2, 5.0)
+# Strength of the pull towards the fit over all labels, in detections.
+_PRIOR_DETECTIONS: Final = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """Thresholds for one budget, and what they did on the split they were chosen on.
+
+    Attributes:
+        thresholds: label -> lowest score that alarms.
+        budget_per_100: false alarms per 100 benign parcels that were asked for at most.
+        false_alarms_per_100: measured on the same split.
+        parcel_recall: share of the split's parcels with a threat that alarm.
+        benign_parcels: how many the budget was measured on.
+    """
+
+    thresholds: Mapping[str, float]
+    budget_per_100: float
+    false_alarms_per_100: float
+    parcel_recall: float
+    benign_parcels: int
+
+
+def parcel_scores(images: Sequence[ScoredImage]) -> tuple[FloatArray, FloatArray]:
+    """Return the highest score of each parcel with a threat, and of each benign one, over all its views."""
+    best: dict[str, float] = defaultdict(float)
+    threat: dict[str, bool] = defaultdict(bool)
+    for image in images:
+        best[image.parcel_id] = max(best[image.parcel_id], image.score)
+        threat[image.parcel_id] |= len(image.truth_ids) > 0
+    with_threat = np.array([best[parcel] for parcel in best if threat[parcel]], np.float64)
+    return with_threat, np.array([best[parcel] for parcel in best if not threat[parcel]], np.float64)
+
+
+def choose_points(
+    images: Sequence[ScoredImage], budgets_per_100: Mapping[str, float] = BUDGETS
+) -> dict[str, OperatingPoint]:
+    """Return an operating point for each budget; `images` carry calibrated scores.
+
+    Raises:
+        EvaluationError: the split has no benign parcel to measure false alarms on.
+    """
+    threats, benign = parcel_scores(images)
+    if not len(benign):
+        raise EvaluationError(
+            "no benign parcel in the calibration split; render or import some to choose thresholds on"
+        )
+    points = {}
+    for name, budget in budgets_per_100.items():
+        threshold = min(threshold_at_fpr(benign, budget / 100), 1.0)
+        # Rounded up, so that the card's decimals keep the promise.
+        threshold = min(np.ceil(threshold * 1e6) / 1e6, 1.0)
+        points[name] = OperatingPoint(
+            thresholds=dict.fromkeys(LABELS, float(threshold)),
+            budget_per_100=budget,
+            false_alarms_per_100=100 * float(np.mean(benign >= threshold)),
+            parcel_recall=float(np.mean(threats >= threshold)) if len(threats) else 0.0,
+            benign_parcels=len(benign),
+        )
+    return points
+
+
+def fit_calibration(images: Sequence[ScoredImage]) -> dict[str, tuple[float, float]]:
+    """Return label -> (a, b) such that sigmoid(a * logit(score) + b) is the chance that the detection is right.
+
+    A detection is right when it overlaps an object of its label that no better one found by at least half (IoU).
+    Labels with few detections are pulled towards the fit over all labels. Platt, "Probabilistic outputs for support
+    vector machines" (1999); fitted by Newton steps.
+    """
+    matches = match_labels(images, len(LABELS))
+    every = _Examples.of(matches)
+    if not every.right.any() or every.right.all():
+        return {}
+    shared = _fit(every, (1.0, 0.0), 1.0)
+    return {
+        label: _fit(_Examples.of([found]), shared, _PRIOR_DETECTIONS)
+        for label, found in zip(LABELS, matches, strict=True)
+    }
+
+
+def calibrated(images: Sequence[ScoredImage], calibration: Calibration) -> list[ScoredImage]:
+    """Return the images with scores as a detector with this calibration gives them, best first."""
+    slopes, offsets = np.array([calibration.get(label, (1.0, 0.0)) for label in LABELS], np.float64).T
+    result = []
+    for image in images:
+        scores = _sigmoid(slopes[image.found_ids] * _logit(image.scores) + offsets[image.found_ids])
+        order = np.argsort(-scores, kind="stable")
+        result.append(
+            replace(image, found_xyxy=image.found_xyxy[order], found_ids=image.found_ids[order], scores=scores[order])
+        )
+    return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Examples:
+    logits: FloatArray
+    right: FloatArray
+
+    @classmethod
+    def of(cls, matches: Sequence[LabelMatches]) -> _Examples:
+        scores = np.concatenate([match.scores for match in matches])
+        right = np.concatenate([match.hit[0] for match in matches])
+        return cls(_logit(scores), right.astype(np.float64))
+
+
+def _fit(examples: _Examples, start: tuple[float, float], prior: float) -> tuple[float, float]:
+    """Fit slope and offset by penalised logistic regression; the slope stays within bounds that keep the order."""
+    centre = np.array(start)
+    values = centre.copy()
+    design = np.stack([examples.logits, np.ones_like(examples.logits)], axis=1)
+    # The pull weighs as much as `prior` detections of middling score.
+    pull = np.diag([prior * 0.25, prior * 0.25])
+    for _ in range(50):
+        chance = _sigmoid(design @ values)
+        gradient = design.T @ (chance - examples.right) + pull @ (values - centre)
+        curvature = (design * (chance * (1 - chance))[:, None]).T @ design + pull
+        step = np.linalg.solve(curvature, gradient)
+        values -= np.clip(step, -1.0, 1.0)
+        values[0] = np.clip(values[0], *_SLOPES)
+        if np.abs(step).max() < 1e-9:
+            break
+    return round(float(values[0]), 6), round(float(values[1]), 6)
+
+
+def _logit(score: FloatArray) -> FloatArray:
+    inside = np.clip(score, _EDGE, 1 - _EDGE)
+    return np.asarray(np.log(inside) - np.log1p(-inside), np.float64)
+
+
+def _sigmoid(value: FloatArray) -> FloatArray:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(value, -500, 500))), np.float64)
