@@ -59,9 +59,9 @@ def test_digest_follows_every_value() -> None:
 
 def test_split_keeps_its_shares_and_never_moves_a_parcel() -> None:
     recipe = Recipe(split={"train": 0.8, "val": 0.2})
-    ids = [recipe.parcel_id(1, index) for index in range(4000)]
+    ids = [recipe.parcel_id(1, index) for index in range(1500)]
     splits = [recipe.split_of(parcel_id) for parcel_id in ids]
-    assert abs(splits.count("val") / len(splits) - 0.2) < 0.03
+    assert abs(splits.count("val") / len(splits) - 0.2) < 0.04
     assert "test" not in splits
     assert splits[:100] == [recipe.split_of(parcel_id) for parcel_id in ids[:100]]
     assert {Recipe.load("test").split_of(parcel_id) for parcel_id in ids} == {"test"}
