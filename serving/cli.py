@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -66,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
         server = uvicorn.Server(config)
         print(_greeting(settings.host, listener.getsockname()[1], settings.data_dir), flush=True)
+        # uvicorn stops in order, then raises the signal again; for a service manager that is a clean end.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         server.run(sockets=[listener])
     return 0 if server.started else 2
 

@@ -1,6 +1,7 @@
 """Errors of the service. Each knows its HTTP status; `serving.problems` turns them into the one error body.
 
 ParcelRayError
+├── BadSettingsError               the service cannot start with these settings
 └── ServiceError
     ├── BadRequestError            400  a header, part or parameter that makes no sense
     ├── ForeignOriginError         403  a browser page of another site
@@ -8,7 +9,7 @@ ParcelRayError
     ├── RequestTimeoutError        408  the body did not arrive in time
     ├── BodyTooLargeError          413  over the limit on bytes, or an image over its limits
     ├── UnsupportedImageError      415  not one of the image formats we read
-    ├── WrongHostError             421
+    ├── WrongHostError             421  the request names a host that we do not answer for
     ├── UnreadableViewError        422  the right format, but damaged
     ├── InvalidContentError        422  metadata or a review that breaks its rules
     ├── IdempotencyKeyReusedError  422  the same key came with another scan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -27,6 +28,7 @@ _HEADERS: Final = {
 }
 _SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 _SCANS: Final = "/v1/scans"
+_log = logging.getLogger("parcelray.serving")
 
 
 class Guard:
@@ -42,8 +44,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        started = False
+
         async def send_guarded(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
@@ -55,8 +61,15 @@ class Guard:
             await problem_response(refusal, scope["path"])(scope, receive, send_guarded)
             return
         # Posted scans have their own, larger limit.
-        scans = scope["path"] == _SCANS
-        await self._app(scope, receive if scans else _limited(receive, self._settings.max_json_bytes), send_guarded)
+        body = receive if scope["path"] == _SCANS else _limited(receive, self._settings.max_json_bytes)
+        try:
+            await self._app(scope, body, send_guarded)
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer
+            # A mistake of ours: the traceback goes to the log, the answer says nothing about the inside.
+            _log.exception("a request failed")
+            if not started:
+                failure = ServiceError("the service made a mistake; its log says which")
+                await problem_response(failure, scope["path"])(scope, receive, send_guarded)
 
     def _refusal(self, scope: Scope) -> ServiceError | None:
         headers = Headers(scope=scope)

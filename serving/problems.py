@@ -97,15 +97,9 @@ async def _store_error(request: Request, error: Exception) -> JSONResponse:
     return problem_response(answer, request.url.path)
 
 
-async def _unexpected(request: Request, _: Exception) -> JSONResponse:
-    # The traceback goes to the log; the answer says nothing about the inside.
-    return _answer(500, "internal-error", "Internal error", "see the service's log", request.url.path)
-
-
 def install(app: FastAPI) -> None:
-    """Give every error of `app` the same shape."""
+    """Give every error that a route of `app` raises the same shape; `serving.middleware` sees to the rest."""
     app.exception_handler(ServiceError)(_service_error)
     app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(SQLAlchemyError)(_store_error)
-    app.exception_handler(Exception)(_unexpected)

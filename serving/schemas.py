@@ -70,11 +70,13 @@ class _Strict(BaseModel):
 class ScanMetadata(_Strict):
     """What the scanner knows about the parcel."""
 
-    item_id: Word | None = Field(None, description="The parcel's own number.", examples=["RR473124829CA"])
-    scanner_id: Word | None = Field(None, examples=["hub-3-belt-1"])
-    lane: Word | None = Field(None, examples=["A"])
-    views: list[ViewName] | None = Field(None, description="Names of the views in the order of the parts.")
-    captured_at: AwareDatetime | None = Field(None, description="When the scanner took the images, with time zone.")
+    item_id: Word | None = Field(default=None, description="The parcel's own number.", examples=["RR473124829CA"])
+    scanner_id: Word | None = Field(default=None, examples=["hub-3-belt-1"])
+    lane: Word | None = Field(default=None, examples=["A"])
+    views: list[ViewName] | None = Field(default=None, description="Names of the views in the order of the parts.")
+    captured_at: AwareDatetime | None = Field(
+        default=None, description="When the scanner took the images, with time zone."
+    )
     tags: dict[Word, Word] = Field(default_factory=dict, max_length=_MAX_TAGS, description="Anything else.")
 
 
@@ -194,10 +196,12 @@ class ScanOut(BaseModel):
     item_id: str | None
     scanner_id: str | None
     lane: str | None
-    captured_at: datetime | None
+    captured_at: datetime | None = None
     tags: dict[str, str]
-    late_result: LateResult | None = Field(description="What was found after the budget had run out, once it is known.")
-    review: ReviewDecision | None = Field(description="The last reviewer's decision.")
+    late_result: LateResult | None = Field(
+        default=None, description="What was found after the budget had run out, once it is known."
+    )
+    review: ReviewDecision | None = Field(default=None, description="The last reviewer's decision.")
     links: dict[str, str]
 
 
@@ -226,7 +230,7 @@ class ScanPage(BaseModel):
 class AnnotationIn(_Strict):
     """One object that the reviewer says is there."""
 
-    view: ViewName | None = Field(None, description="Needed when the scan has more than one view.")
+    view: ViewName | None = Field(default=None, description="Needed when the scan has more than one view.")
     xyxy: Xyxy
     label: Label
     attributes: list[str] = Field(default_factory=list, max_length=len(ATTRIBUTES))

@@ -21,39 +21,59 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PARCELRAY_", frozen=True, extra="forbid")
 
-    host: str = Field("127.0.0.1", description="Address to listen on; the default is reachable from this machine only.")
-    port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on.")
-    allowed_hosts: tuple[str, ...] = Field(
-        (), description="Host names that requests may name. Empty: loopback names when bound to loopback, else any."
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on; the default is reachable from this machine only."
     )
-    data_dir: Path = Field(Path("parcelray-data"), description="Folder of the embedded store: database and images.")
-    database_url: str | None = Field(None, description="SQLAlchemy URL; the default is SQLite in the data folder.")
-    model_file: Path | None = Field(None, description="ONNX model with its card; the default is the shipped model.")
+    port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on.")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Host names that requests may name. Empty: loopback names when bound to loopback, else any.",
+    )
+    data_dir: Path = Field(
+        default=Path("parcelray-data"), description="Folder of the embedded store: database and images."
+    )
+    database_url: str | None = Field(
+        default=None, description="SQLAlchemy URL; the default is SQLite in the data folder."
+    )
+    model_file: Path | None = Field(
+        default=None, description="ONNX model with its card; the default is the shipped model."
+    )
     operating_point: str | None = Field(
-        None, description="Named thresholds of the card; the default is the card's own."
+        default=None, description="Named thresholds of the card; the default is the card's own."
     )
     min_score: float = Field(
-        0.05, ge=0, le=1, description="Detections below this score are not kept (never thresholds)."
+        default=0.05, ge=0, le=1, description="Detections below this score are not kept (never thresholds)."
     )
-    sessions: int = Field(1, ge=1, le=256, description="Inferences that may run at the same time.")
+    sessions: int = Field(default=1, ge=1, le=256, description="Inferences that may run at the same time.")
     queue_limit: int = Field(
-        32, ge=0, description="Scans that may wait beside the running ones; more are answered 503."
+        default=32, ge=0, description="Scans that may wait beside the running ones; more are answered 503."
     )
     budget_ms: int = Field(
-        1000, ge=MIN_BUDGET_MS, le=MAX_BUDGET_MS, description="Time to answer in when a request has no X-Budget-Ms."
+        default=1000,
+        ge=MIN_BUDGET_MS,
+        le=MAX_BUDGET_MS,
+        description="Time to answer in when a request has no X-Budget-Ms.",
     )
-    answer_reserve_ms: int = Field(25, ge=0, description="Part of the budget kept for storing and sending the answer.")
-    max_body_bytes: int = Field(64 * _MIB, ge=1, description="Largest body of a posted scan, all views together.")
-    max_json_bytes: int = Field(1 * _MIB, ge=1, description="Largest JSON body or metadata part.")
-    max_views: int = Field(8, ge=1, le=64, description="Views that one scan may have.")
+    answer_reserve_ms: int = Field(
+        default=25, ge=0, description="Part of the budget kept for storing and sending the answer."
+    )
+    max_body_bytes: int = Field(
+        default=64 * _MIB, ge=1, description="Largest body of a posted scan, all views together."
+    )
+    max_json_bytes: int = Field(default=1 * _MIB, ge=1, description="Largest JSON body or metadata part.")
+    max_views: int = Field(default=8, ge=1, le=64, description="Views that one scan may have.")
     max_requests: int = Field(
-        128, ge=1, description="Posted scans that may be open at the same time, arriving ones too."
+        default=128, ge=1, description="Posted scans that may be open at the same time, arriving ones too."
     )
-    receive_timeout_s: float = Field(30.0, gt=0, description="Time for a client to send the whole body.")
-    stall_s: float = Field(30.0, gt=0, description="An inference that runs longer makes the service unready.")
-    late_attempts: int = Field(3, ge=1, description="Tries at work left over from an exceeded budget before giving up.")
-    min_free_bytes: int = Field(256 * _MIB, ge=0, description="Free disk space below which the service is not ready.")
-    warm_up: bool = Field(True, description="Run the model once before the first request is taken.")
+    receive_timeout_s: float = Field(default=30.0, gt=0, description="Time for a client to send the whole body.")
+    stall_s: float = Field(default=30.0, gt=0, description="An inference that runs longer makes the service unready.")
+    late_attempts: int = Field(
+        default=3, ge=1, description="Tries at work left over from an exceeded budget before giving up."
+    )
+    min_free_bytes: int = Field(
+        default=256 * _MIB, ge=0, description="Free disk space below which the service is not ready."
+    )
+    warm_up: bool = Field(default=True, description="Run the model once before the first request is taken.")
 
     @property
     def database(self) -> str:

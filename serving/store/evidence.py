@@ -119,7 +119,7 @@ def _check_rows(session: Session, record: Evidence) -> Iterator[str]:
         if scan.late_result is None or sha256_of(canonical(scan.late_result)) != payload.get("late_result_sha256"):
             yield f"scan {scan.id}: the late result is not the one that was recorded"
     elif record.kind == "review" and session.get(Scan, record.scan_id) is not None:
-        review = session.get(Review, payload.get("review_id"))
+        review = session.get(Review, payload.get("review_id", ""))
         same = review is not None and (
             review.decision == payload.get("decision")
             and review.reviewer == payload.get("reviewer")
