@@ -10,12 +10,13 @@ import numpy as np
 
 from datasets.render import clutter
 
-__all__ = ["METAL_KINDS", "SOFT_KINDS", "SPREAD_KINDS", "THEMES", "Theme", "draw_theme"]
+__all__ = ["METAL_KINDS", "PADDING_KINDS", "SOFT_KINDS", "SPREAD_KINDS", "THEMES", "Theme", "draw_theme"]
 
 # These give way: they are squeezed to fit and take little room from what lies over them.
 SOFT_KINDS: Final = frozenset({"clothes", "crumpled_cloth", "jeans", "towel"})
 # These lie anywhere, also through one another: folds and layers.
 SPREAD_KINDS: Final = frozenset({"clothes", "crumpled_cloth"})
+PADDING_KINDS: Final = ("clothes", "crumpled_cloth", "jeans", "clothes")
 _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "cloth": tuple(sorted(SOFT_KINDS)),
     "wardrobe": clutter.SOFT,
@@ -35,11 +36,13 @@ class Theme:
         name: for provenance.
         share: of parcels with this theme.
         weights: by name of the group.
+        padding: fewest and most pieces of cloth laid through and over everything.
     """
 
     name: str
     share: float
     weights: Mapping[str, float]
+    padding: tuple[int, int] = (0, 2)
 
     def draw_kind(self, rng: np.random.Generator) -> str:
         """Return a kind of object, a key of `clutter.CLUTTER`."""
@@ -47,12 +50,12 @@ class Theme:
 
 
 THEMES: Final = (
-    Theme("clothes", 3.0, {"cloth": 7, "wardrobe": 2, "electronics": 0.5, "kitchen": 0.7, "tools": 0.2}),
-    Theme("travel", 2.5, {"cloth": 3, "wardrobe": 2, "electronics": 2, "kitchen": 1.5, "tools": 0.5}),
+    Theme("clothes", 3.0, {"cloth": 7, "wardrobe": 2, "electronics": 0.5, "kitchen": 0.7, "tools": 0.2}, (4, 18)),
+    Theme("travel", 2.5, {"cloth": 3, "wardrobe": 2, "electronics": 2, "kitchen": 1.5, "tools": 0.5}, (0, 10)),
     Theme("electronics", 1.5, {"cloth": 0.5, "electronics": 5, "tools": 0.5}),
     Theme("tools", 1.5, {"cloth": 0.5, "tools": 5, "electronics": 0.5}),
     Theme("kitchen", 1.0, {"cloth": 0.5, "kitchen": 5}),
-    Theme("mixed", 2.5, {"cloth": 1, "wardrobe": 1, "electronics": 1, "kitchen": 1, "tools": 1}),
+    Theme("mixed", 2.5, {"cloth": 1, "wardrobe": 1, "electronics": 1, "kitchen": 1, "tools": 1}, (0, 6)),
 )
 
 

@@ -37,12 +37,14 @@ class Parcel:
         phantoms: the container itself.
         inner_low_mm: lowest corner of the room for the contents, (3,).
         inner_high_mm: its highest corner.
+        on_side: how often it lies on one of its sides.
     """
 
     name: str
     phantoms: tuple[Phantom, ...]
     inner_low_mm: NDArray[np.float64]
     inner_high_mm: NDArray[np.float64]
+    on_side: float = 0.0
 
 
 def draw_parcel(rng: np.random.Generator, recipe: Recipe, threats: Sequence[Bounds], *, close_up: bool) -> Parcel:
@@ -70,6 +72,7 @@ def draw_parcel(rng: np.random.Generator, recipe: Recipe, threats: Sequence[Boun
         tuple(container.phantoms),
         np.asarray(container.inner_low_mm, np.float64),
         np.asarray(container.inner_high_mm, np.float64),
+        0.04 if name in _BAGS else 0.12,
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from datasets.render.clutter import random_clutter
 from datasets.render.concealment import bounds_of, turned
-from datasets.render.contents import METAL_KINDS, SOFT_KINDS, SPREAD_KINDS, draw_theme
+from datasets.render.contents import METAL_KINDS, SOFT_KINDS, PADDING_KINDS, SPREAD_KINDS, draw_theme
 from datasets.render.parcels import Parcel, draw_parcel
 from datasets.render.placement import Floor, about_axis, random_rotation
 from datasets.render.recipe import Recipe
@@ -21,6 +21,8 @@ from datasets.render.threat_plan import Threat, draw_threats
 __all__ = ["Scene", "compose", "pack"]
 
 _TURNS: Final = 6
+_MISSES: Final = 4  # so many things that do not fit, and the parcel is full
+_SPARSE: Final = 0.1  # below this share of the height a parcel holds a few things and nothing around them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,11 +49,16 @@ def compose(rng: np.random.Generator, recipe: Recipe) -> Scene:
     plan, threats = draw_threats(rng, recipe, close_up=close_up)
     parcel = draw_parcel(rng, recipe, [bounds_of(threat.phantoms) for threat in threats], close_up=close_up)
     contents, theme, placed = pack(rng, recipe, parcel, threats, close_up=close_up)
-    phantoms = _laid_on_belt([*contents, *parcel.phantoms], rng)
+    if not contents and not parcel.phantoms:  # no container, and nothing fitted: draw another scene
+        return compose(rng, recipe)
+    phantoms = _laid_on_belt([*contents, *parcel.phantoms], rng, on_side=parcel.on_side)
     if rng.random() < recipe.second_parcel_share:
         neighbour = draw_parcel(rng, recipe, [], close_up=close_up)
         inside, _, _ = pack(rng, recipe, neighbour, [], close_up=close_up)
-        phantoms = _side_by_side(phantoms, _laid_on_belt([*inside, *neighbour.phantoms], rng), rng)
+        if inside or neighbour.phantoms:
+            phantoms = _side_by_side(
+                phantoms, _laid_on_belt([*inside, *neighbour.phantoms], rng, on_side=neighbour.on_side), rng
+            )
     facts: dict[str, object] = {
         "container": parcel.name,
         "theme": theme,
@@ -101,17 +108,25 @@ def _pack_once(
         queue.insert(0 if threats_first else int(rng.integers(0, max(len(queue) // 3, 1))), threat)
 
     placed = []
-    left = len(threats)
+    left, misses = len(threats), 0
     for item in queue:
         if isinstance(item, Threat):
             left -= 1
             laid = _place_threat(item, floor, rng)
             if laid is not None:
                 placed.append(item)
-        elif triangles > recipe.max_triangles or (floor.filled() > wanted and not left):
+        elif misses > _MISSES or triangles > recipe.max_triangles or (floor.filled() > wanted and not left):
             continue
         else:
             laid = _place_benign(item, floor, rng)
+            misses += laid is None
+        if laid is not None:
+            contents += laid
+            triangles += sum(solid.triangles_mm.shape[0] for phantom in laid for solid in phantom.solids)
+    for _ in range(int(rng.integers(theme.padding[0], theme.padding[1] + 1)) if wanted > _SPARSE else 0):
+        if triangles > recipe.max_triangles:
+            break
+        laid = _lay_soft(random_clutter(rng, kinds=PADDING_KINDS), floor, rng, anywhere=True)
         if laid is not None:
             contents += laid
             triangles += sum(solid.triangles_mm.shape[0] for phantom in laid for solid in phantom.solids)
@@ -175,13 +190,13 @@ def _scaled(phantom: Phantom, factors: NDArray[np.float64]) -> Phantom:
     )
 
 
-def _laid_on_belt(phantoms: Sequence[Phantom], rng: np.random.Generator) -> list[Phantom]:
+def _laid_on_belt(phantoms: Sequence[Phantom], rng: np.random.Generator, *, on_side: float) -> list[Phantom]:
     """Turn the whole parcel: mostly on its base, any way round, often near the belt's axes; put it on the belt."""
     rotation = np.eye(3)
-    if rng.random() < 0.15:  # on one of its sides
+    if rng.random() < on_side:  # on one of its sides
         rotation = about_axis(int(rng.integers(2)), np.pi / 2)
-    if rng.random() < 0.12:  # leaning on something
-        rotation = about_axis(int(rng.integers(2)), rng.normal(0, 0.15)) @ rotation
+    if rng.random() < 0.1:  # leaning on something
+        rotation = about_axis(int(rng.integers(2)), rng.normal(0, 0.12)) @ rotation
     quarter = np.pi / 2 * rng.integers(4)
     skew = rng.normal(0, 0.1) if rng.random() < 0.5 else rng.uniform(0, 2 * np.pi)
     group = turned(phantoms, about_axis(2, quarter + skew) @ rotation)
