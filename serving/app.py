@@ -39,6 +39,7 @@ def create_app(settings: Settings, detector: ScanDetector) -> FastAPI:
         openapi_url="/v1/openapi.json",
         docs_url=None,  # their scripts come from other sites
         redoc_url=None,
+        redirect_slashes=False,
         responses=problems.PROBLEM_RESPONSES,
     )
     problems.install(app)

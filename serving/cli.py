@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     from detector.detector import Detector
     from serving.app import create_app
     from serving.errors import BadSettingsError
+    from serving.services import open_store
     from serving.settings import Settings
 
     given = {
@@ -54,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     listener = _listen(settings.host, settings.port)
     with listener:
         detector = Detector.load(settings.model_file, sessions=settings.sessions)
+        store, _ = open_store(settings)  # refuses here, in one line, what would be a traceback later
+        store.database.close()
         app = create_app(settings, detector)
         # Addresses of requests hold item ids: no access log.
         config = uvicorn.Config(

@@ -68,7 +68,12 @@ class LateWork:
         if len(held) == len(jobs):
             task = asyncio.create_task(self._finish_running(scan_id, held))
             self._tasks[scan_id] = task
-            task.add_done_callback(lambda _: self._tasks.pop(scan_id, None))
+            task.add_done_callback(lambda _: self._let_go(scan_id))
+        self._wake.set()
+
+    def _let_go(self, scan_id: str) -> None:
+        # If it could not be stored, its mark stands and the worker has it from here.
+        self._tasks.pop(scan_id, None)
         self._wake.set()
 
     async def _finish_running(self, scan_id: str, jobs: Mapping[str, Job]) -> None:
@@ -78,10 +83,8 @@ class LateWork:
             scan = await asyncio.to_thread(self._store.get, scan_id)
             if scan is not None:
                 await self._keep(scan, outcomes)
-        except (SQLAlchemyError, OSError) as error:
-            # The mark in the store stands: the worker tries again.
+        except SQLAlchemyError as error:
             _log.error("late result of scan %s not stored: %s", scan_id, type(error).__name__)
-        self._wake.set()
 
     async def _work(self) -> None:
         while True:
@@ -92,8 +95,8 @@ class LateWork:
                     self._wake.clear()
                 else:
                     await self._finish_stored(scan_id)
-            except (SQLAlchemyError, OSError) as error:
-                _log.error("late work waits for the store: %s", type(error).__name__)
+            except Exception:  # noqa: BLE001 - left-over work must not end with one scan that fails
+                _log.exception("late work failed; it is tried again")
                 await asyncio.sleep(_RETRY_S)
 
     async def _finish_stored(self, scan_id: str) -> None:

@@ -62,10 +62,10 @@ async def post_scan(request: Request, services: ServicesDep, budget_ms: BudgetMs
     """Answer with a verdict within the budget; what is answered is stored."""
     clock = Clock.start(budget_ms)
     services.pool.check_room()
-    with _open_request(services):
+    with _open_request(services, request):
         posted = await read_scan(request, services.settings)
         async with services.key_locks.setdefault(key, asyncio.Lock()) if key else nullcontext():
-            first = await asyncio.to_thread(services.store.first_answer, key) if key else None
+            first = await services.screening.first_answer(key) if key else None
             if first is not None:
                 text, replayed = same_scan(first, posted), True
             else:
@@ -79,15 +79,21 @@ async def post_scan(request: Request, services: ServicesDep, budget_ms: BudgetMs
 
 
 @contextmanager
-def _open_request(services: Services) -> Iterator[None]:
-    # Bodies are held in memory from here on.
-    if services.open_requests >= services.settings.max_requests:
+def _open_request(services: Services, request: Request) -> Iterator[None]:
+    """Count a body that is held in memory from here on; one that hides its length counts as the longest."""
+    settings = services.settings
+    length = request.headers.get("content-length", "")
+    held = min(int(length), settings.max_body_bytes) if length.isdecimal() else settings.max_body_bytes
+    full = services.open_requests >= settings.max_requests or services.open_bytes + held > settings.max_open_bytes
+    if full and services.open_requests:
         raise OverloadedError(f"{services.open_requests} scans are arriving; send again", retry_after_s=1)
     services.open_requests += 1
+    services.open_bytes += held
     try:
         yield
     finally:
         services.open_requests -= 1
+        services.open_bytes -= held
 
 
 @router.get("", summary="List scans, newest first")
@@ -144,9 +150,10 @@ async def get_image(
         if form == "original":
             return FileResponse(services.images.path_of(view.sha256), media_type=view.media_type, headers=headers)
         make = thumbnail if form == "thumbnail" else display_form
-        data, media_type = await asyncio.to_thread(
-            make, services.images, view.sha256, view.media_type, services.thumbnails
-        )
+        async with services.display_slots:
+            data, media_type = await asyncio.to_thread(
+                make, services.images, view.sha256, view.media_type, services.thumbnails
+            )
     except FileNotFoundError:
         raise NotFoundError("the image is no longer in the store") from None
     return Response(data, 200, headers, media_type)

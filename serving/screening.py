@@ -12,12 +12,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +26,16 @@ from numpy.typing import NDArray
 from detector import __version__
 from detector.errors import ImageError, ImageTooLargeError
 from detector.image_headers import read_header
-from detector.images import decode
+from detector.images import ImageLimits, decode
 from detector.policy import Reason, ViewOutcome, decide
 from serving.answers import model_out, outcome_of, view_out
-from serving.errors import BodyTooLargeError, IdempotencyKeyReusedError, StoreUnavailableError, UnreadableViewError
+from serving.errors import (
+    BodyTooLargeError,
+    IdempotencyKeyReusedError,
+    OverloadedError,
+    StoreUnavailableError,
+    UnreadableViewError,
+)
 from serving.ids import IdMaker
 from serving.inference import InferencePool
 from serving.intake import PostedScan, PostedView
@@ -40,6 +47,8 @@ from serving.store.scans import NewScan, ScanStore
 
 __all__ = ["Clock", "Screening", "same_scan"]
 
+_T = TypeVar("_T")
+_LIMITS: Final = ImageLimits()
 _log = logging.getLogger("parcelray.serving")
 
 
@@ -66,12 +75,20 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
-    """One decoded view; no pixels where the time ran out."""
+class _Header:
+    """What one file says about itself: size of the upright view, and pixels of all pages together."""
 
-    posted: PostedView
     media_type: str
     resolution_wh: tuple[int, int]
+    pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """One view; no pixels where the time ran out before it was decoded."""
+
+    posted: PostedView
+    header: _Header
     image_rgb: NDArray[np.uint8] | None
 
 
@@ -88,10 +105,18 @@ class Screening:
         self._late = late
         self._new_id = IdMaker()
         self._decoders = ThreadPoolExecutor(max(2, settings.sessions), thread_name_prefix="decode")
+        # Threads of its own, so that nobody who looks at pictures holds up an answer.
+        self._writers = ThreadPoolExecutor(4, thread_name_prefix="store")
+        self._open_pixels = 0
 
     def close(self) -> None:
-        """Wait for the last decoding."""
-        self._decoders.shutdown(wait=True, cancel_futures=True)
+        """Wait for the last decoding and writing."""
+        for executor in (self._decoders, self._writers):
+            executor.shutdown(wait=True)
+
+    async def first_answer(self, idempotency_key: str) -> tuple[str, str] | None:
+        """Return the request hash and the answer's text of the scan that first used a key."""
+        return await self._write(partial(self._store.first_answer, idempotency_key))
 
     async def screen(self, posted: PostedScan, clock: Clock, idempotency_key: str | None) -> tuple[str, bool]:
         """Return the answer's text, and whether it is the first answer to a repeated post.
@@ -100,37 +125,44 @@ class Screening:
             ServiceError: refused, overloaded or not storable; then nothing was stored.
         """
         with self._pool.admission():
-            reserve_ms = min(self._settings.answer_reserve_ms, clock.budget_ms / 2)
-            pictures = await self._decode(posted.views, clock, reserve_ms)
-            decoded_ms = clock.elapsed_ms()
-            keeping = asyncio.create_task(self._keep_images(posted.views))
-            jobs = [None if p.image_rgb is None else self._pool.submit(p.image_rgb) for p in pictures]
-            results = [job.result for job in jobs if job is not None]
-            if results:
-                await asyncio.wait(results, timeout=clock.left_s(reserve_ms))
-            # Still unfinished ones leave the queue here; those that the model has already run on to their end.
-            outcomes = [outcome_of(job) for job in jobs]
-            store_ms = await keeping
-            unfinished = any(outcome.reason is Reason.BUDGET_EXCEEDED for outcome in outcomes)
-            timings = TimingsOut(
-                decode=round(decoded_ms, 3),
-                queue=round(max((job.queue_ms for job in jobs if job), default=0.0), 3),
-                inference=round(max((job.inference_ms for job in jobs if job), default=0.0), 3),
-                store=round(store_ms, 3),
-                total=round(clock.elapsed_ms(), 3),
-            )
-            answer = self._answer(posted, pictures, outcomes, clock, timings)
-            new = NewScan(
-                answer=answer,
-                metadata=posted.metadata,
-                media_types=tuple(picture.media_type for picture in pictures),
-                sizes_bytes=tuple(len(view.data) for view in posted.views),
-                idempotency_key=idempotency_key,
-                request_sha256=posted.fingerprint,
-                software=f"parcelray {__version__}",
-                late=unfinished,
-            )
-            first = await asyncio.to_thread(self._store.add, new)
+            headers = await self._headers(posted.views)
+            with self._room_for(headers):
+                return await self._screen(posted, headers, clock, idempotency_key)
+
+    async def _screen(
+        self, posted: PostedScan, headers: Sequence[_Header], clock: Clock, idempotency_key: str | None
+    ) -> tuple[str, bool]:
+        reserve_ms = min(self._settings.answer_reserve_ms, clock.budget_ms / 2)
+        pictures = await self._decode(posted.views, headers, clock.left_s(reserve_ms))
+        decoded_ms = clock.elapsed_ms()
+        keeping = asyncio.create_task(self._keep_images(posted.views))
+        jobs = [None if p.image_rgb is None else self._pool.submit(p.image_rgb) for p in pictures]
+        results = [job.result for job in jobs if job is not None]
+        if results:
+            await asyncio.wait(results, timeout=clock.left_s(reserve_ms))
+        # Still unfinished ones leave the queue here; those that the model has already run on to their end.
+        outcomes = [outcome_of(job) for job in jobs]
+        store_ms = await keeping
+        unfinished = any(outcome.reason is Reason.BUDGET_EXCEEDED for outcome in outcomes)
+        timings = TimingsOut(
+            decode=round(decoded_ms, 3),
+            queue=round(max((job.queue_ms for job in jobs if job), default=0.0), 3),
+            inference=round(max((job.inference_ms for job in jobs if job), default=0.0), 3),
+            store=round(store_ms, 3),
+            total=round(clock.elapsed_ms(), 3),
+        )
+        answer = self._answer(posted, pictures, outcomes, clock, timings)
+        new = NewScan(
+            answer=answer,
+            metadata=posted.metadata,
+            media_types=tuple(picture.header.media_type for picture in pictures),
+            sizes_bytes=tuple(len(view.data) for view in posted.views),
+            idempotency_key=idempotency_key,
+            request_sha256=posted.fingerprint,
+            software=f"parcelray {__version__}",
+            late=unfinished,
+        )
+        first = await self._write(partial(self._store.add, new))
         if first is not None:
             return same_scan(first, posted), True
         if unfinished:
@@ -142,7 +174,7 @@ class Screening:
         started = time.monotonic()
         try:
             for view in views:
-                await asyncio.to_thread(self._images.put, view.sha256, view.data)
+                await self._write(partial(self._images.put, view.sha256, view.data))
         except OSError as error:
             _log.error("images cannot be written: %s", error.strerror)
             raise StoreUnavailableError(
@@ -150,24 +182,39 @@ class Screening:
             ) from error
         return (time.monotonic() - started) * 1e3
 
-    async def _decode(self, views: Sequence[PostedView], clock: Clock, reserve_ms: float) -> list[_Picture]:
+    async def _write(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._writers, work)
+
+    async def _headers(self, views: Sequence[PostedView]) -> list[_Header]:
+        """Read what the files say about themselves; microseconds, so it is done whatever the budget."""
         loop = asyncio.get_running_loop()
-        headers = [loop.run_in_executor(self._decoders, _header_of, view) for view in views]
+        return list(await _all_of([loop.run_in_executor(self._decoders, _header_of, view) for view in views]))
+
+    @contextmanager
+    def _room_for(self, headers: Sequence[_Header]) -> Iterator[None]:
+        """Hold memory for the pixels of one scan; alone, a scan of any allowed size fits."""
+        pixels = sum(header.pixels for header in headers)
+        if self._open_pixels and self._open_pixels + pixels > self._settings.max_open_pixels:
+            raise OverloadedError("too many large images are in work; send again", retry_after_s=1)
+        self._open_pixels += pixels
+        try:
+            yield
+        finally:
+            self._open_pixels -= pixels
+
+    async def _decode(
+        self, views: Sequence[PostedView], headers: Sequence[_Header], timeout_s: float
+    ) -> list[_Picture]:
+        loop = asyncio.get_running_loop()
         pixels = [loop.run_in_executor(self._decoders, _pixels_of, view) for view in views]
-        futures: list[asyncio.Future[Any]] = [*headers, *pixels]
-        for future in futures:
-            future.add_done_callback(_mark_seen)
-        # Reading a header takes microseconds, so even an answer without pixels can say how large a view is.
-        known = [await header for header in headers]
-        await asyncio.wait(pixels, timeout=clock.left_s(reserve_ms))
-        pictures = []
-        for view, (media_type, resolution_wh), image in zip(views, known, pixels, strict=True):
-            if image.done():
-                decoded = image.result()
-                pictures.append(_Picture(view, media_type, (decoded.shape[1], decoded.shape[0]), decoded))
-            else:
-                pictures.append(_Picture(view, media_type, resolution_wh, None))
-        return pictures
+        _mark_seen(pixels)
+        await asyncio.wait(pixels, timeout=timeout_s)
+        for image in pixels:
+            image.cancel()  # what has not begun by now is left to the late worker
+        return [
+            _Picture(view, header, image.result() if image.done() and not image.cancelled() else None)
+            for view, header, image in zip(views, headers, pixels, strict=True)
+        ]
 
     def _answer(
         self,
@@ -190,7 +237,7 @@ class Screening:
             verdict=decision.verdict,
             reasons=list(decision.reasons),
             views=[
-                view_out(picture.posted.name, picture.posted.sha256, picture.resolution_wh, outcome, thresholds)
+                view_out(picture.posted.name, picture.posted.sha256, picture.header.resolution_wh, outcome, thresholds)
                 for picture, outcome in zip(pictures, outcomes, strict=True)
             ],
             model=model_out(detector),
@@ -222,16 +269,19 @@ def same_scan(first: tuple[str, str], posted: PostedScan) -> str:
     return text
 
 
-def _header_of(view: PostedView) -> tuple[str, tuple[int, int]]:
+def _header_of(view: PostedView) -> _Header:
     with _named(view):
         header = read_header(view.data)
+        for width, height in header.sizes:
+            _LIMITS.check_size(width, height)
     width, height = header.sizes[0]
-    return f"image/{header.format}", (height, width) if header.orientation >= 5 else (width, height)
+    resolution_wh = (height, width) if header.orientation >= 5 else (width, height)
+    return _Header(f"image/{header.format}", resolution_wh, sum(wide * high for wide, high in header.sizes))
 
 
 def _pixels_of(view: PostedView) -> NDArray[np.uint8]:
     with _named(view):
-        return decode(view.data)
+        return decode(view.data, _LIMITS)
 
 
 @contextmanager
@@ -244,7 +294,12 @@ def _named(view: PostedView) -> Iterator[None]:
         raise UnreadableViewError(f"view {view.name!r}: {error}", view=view.name) from error
 
 
-def _mark_seen(future: asyncio.Future[Any]) -> None:
+async def _all_of(futures: Sequence[asyncio.Future[_T]]) -> list[_T]:
+    _mark_seen(futures)
+    return [await future for future in futures]
+
+
+def _mark_seen(futures: Sequence[asyncio.Future[_T]]) -> None:
     # One damaged view is enough for the answer; asyncio would log the others as forgotten.
-    if not future.cancelled():
-        future.exception()
+    for future in futures:
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())

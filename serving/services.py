@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from alembic.util import CommandError
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from detector.errors import ModelError
+from serving.errors import BadSettingsError
 from serving.inference import InferencePool, ScanDetector
 from serving.late import LateWork
 from serving.screening import Screening
@@ -35,6 +39,9 @@ class Services:
     thumbnails: Path
     screening: Screening
     open_requests: int = 0
+    open_bytes: int = 0
+    # Pictures for people must not take the cores from scans.
+    display_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     # One lock for each key in use, so that a retry that overtakes the first post waits for its answer.
     key_locks: weakref.WeakValueDictionary[str, asyncio.Lock] = field(default_factory=weakref.WeakValueDictionary)
 
@@ -44,9 +51,19 @@ def open_store(settings: Settings) -> tuple[ScanStore, ImageStore]:
 
     Raises:
         OSError: the data folder cannot be made.
+        BadSettingsError: the database cannot be opened or is newer than this software.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return ScanStore(Database(settings.database)), ImageStore(settings.data_dir / "images")
+    # Parcels are nobody else's business on a shared machine.
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    images = ImageStore(settings.data_dir / "images")
+    try:
+        return ScanStore(Database(settings.database)), images
+    except (SQLAlchemyError, CommandError) as error:
+        url = make_url(settings.database).render_as_string(hide_password=True)
+        reason = str(getattr(error, "orig", None) or error)
+        raise BadSettingsError(
+            f"the database {url} cannot be opened ({reason}); restore it, or start with another --data folder"
+        ) from error
 
 
 @asynccontextmanager
@@ -59,8 +76,8 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
     thresholds = detector.thresholds(settings.operating_point)
     store, images = await asyncio.to_thread(open_store, settings)
     thumbnails = settings.data_dir / "thumbnails"
-    thumbnails.mkdir(exist_ok=True)
     try:
+        thumbnails.mkdir(exist_ok=True)
         pool = InferencePool(
             detector,
             sessions=settings.sessions,
@@ -69,12 +86,12 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
         )
         late = LateWork(pool, store, images, operating_point=settings.operating_point, attempts=settings.late_attempts)
         screening = Screening(settings, pool, store, images, late)
-        async with pool:
-            if settings.warm_up:
-                await _warm_up(pool)
-            async with late:
-                yield Services(settings, detector, pool, store, images, thumbnails, screening)
-            screening.close()
+        with closing(screening):
+            async with pool:
+                if settings.warm_up:
+                    await _warm_up(pool)
+                async with late:
+                    yield Services(settings, detector, pool, store, images, thumbnails, screening)
     finally:
         store.database.close()
 

@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     max_requests: int = Field(
         default=128, ge=1, description="Posted scans that may be open at the same time, arriving ones too."
     )
+    max_open_bytes: int = Field(default=512 * _MIB, ge=1, description="Bodies that may be in memory at the same time.")
+    max_open_pixels: int = Field(
+        default=400_000_000, ge=1, description="Decoded pixels that may be in memory at the same time."
+    )
     receive_timeout_s: float = Field(default=30.0, gt=0, description="Time for a client to send the whole body.")
     stall_s: float = Field(default=30.0, gt=0, description="An inference that runs longer makes the service unready.")
     late_attempts: int = Field(

@@ -54,10 +54,7 @@ def _link(seq: int, scan_id: str, kind: str, payload: str, prev_hash: str) -> st
 
 def append(session: Session, scan_id: str, kind: str, payload: Mapping[str, Any]) -> Evidence:
     """Add one record within the caller's writing transaction."""
-    head = session.get(EvidenceHead, _HEAD_ID, with_for_update=True)
-    if head is None:
-        head = EvidenceHead(id=_HEAD_ID, seq=0, hash=GENESIS)
-        session.add(head)
+    head = session.get_one(EvidenceHead, _HEAD_ID, with_for_update=True)
     text = canonical(payload)
     seq = head.seq + 1
     record = Evidence(

@@ -208,6 +208,27 @@ def test_overload_is_answered_at_once(serve: ServeInThread, fake: FakeDetector, 
         assert len(client.get("/v1/scans").json()["items"]) == 3
 
 
+@pytest.mark.parametrize("limit", [{"max_open_pixels": 100_000}, {"max_open_bytes": 3_000}, {"max_requests": 1}])
+def test_memory_is_kept_for_what_is_in_work(
+    serve: ServeInThread, fake: FakeDetector, make_png: PngMaker, wait: Wait, limit: dict[str, int]
+) -> None:
+    """One scan fits whatever its size; the second one is told to come again."""
+    data = make_png(20, 400, 300) + b"\0" * 2_000
+    fake.gate.clear()
+    with serve(fake, **limit) as client:
+        answers: list[dict[str, Any]] = []
+        thread = threading.Thread(target=lambda: answers.append(_post(client, data, 20_000)))
+        thread.start()
+        fake.entered.acquire(timeout=10)
+        refused = client.post("/v1/scans", content=data, headers={"Content-Type": "image/png"})
+        assert refused.status_code == 503, refused.text
+        assert int(refused.headers["Retry-After"]) >= 1
+        fake.gate.set()
+        thread.join()
+        assert answers[0]["verdict"] == "alarm"
+        assert _post(client, data, 20_000)["verdict"] == "alarm"
+
+
 def test_what_cannot_be_stored_is_not_acknowledged(
     serve: ServeInThread, fake: FakeDetector, make_png: PngMaker, tmp_path: Path
 ) -> None:

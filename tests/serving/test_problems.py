@@ -30,6 +30,7 @@ ERRORS: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("GET", "/review/static/../../settings.py", {}, 404, "not-found"),
     ("GET", "/review/scans/nowhere", {}, 404, "not-found"),
     ("GET", NO_SCAN, {}, 404, "not-found"),
+    ("GET", "/v1/scans/", {}, 404, "not-found"),
     ("GET", f"{NO_SCAN}/reviews", {}, 404, "not-found"),
     ("GET", f"{NO_SCAN}/views/top/image", {}, 404, "not-found"),
     ("GET", "/v1/scans/%2e%2e%2fetc", {}, 404, "not-found"),

@@ -109,6 +109,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_detections_label"), "detections", ["label"], unique=False)
     op.create_index(op.f("ix_detections_view_id"), "detections", ["view_id"], unique=False)
+    # The row that writers lock must be there before the first of them.
+    head = sa.table("evidence_head", sa.column("id"), sa.column("seq"), sa.column("hash"))
+    op.bulk_insert(head, [{"id": 1, "seq": 0, "hash": "0" * 64}])
 
 
 def downgrade() -> None:
