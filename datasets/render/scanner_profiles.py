@@ -159,7 +159,7 @@ def _vary_colour(base: ColourTable, rng: np.random.Generator) -> ColourTable:
         palette=base.palette.blended(others[int(rng.integers(len(others)))], float(rng.uniform(0.0, 0.45))),
         background_rgb=background,
         air_attenuation=float(rng.uniform(0.0, 0.025)),
-        black_attenuation=float(rng.uniform(2.9, 5.0)),
+        black_attenuation=float(rng.uniform(3.2, 9.0)),
         gamma=float(rng.uniform(0.5, 0.85)),
         local_contrast=float(rng.uniform(0.0, 0.22)),
         sharpen=float(rng.uniform(0.2, 1.8)),

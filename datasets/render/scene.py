@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from datasets.render.clutter import random_clutter
 from datasets.render.concealment import bounds_of, turned
-from datasets.render.contents import METAL_KINDS, SOFT_KINDS, PADDING_KINDS, SPREAD_KINDS, draw_theme
+from datasets.render.contents import METAL_KINDS, PADDING_KINDS, SOFT_KINDS, SPREAD_KINDS, draw_theme
 from datasets.render.parcels import Parcel, draw_parcel
 from datasets.render.placement import Floor, about_axis, random_rotation
 from datasets.render.recipe import Recipe
@@ -22,6 +22,7 @@ __all__ = ["Scene", "compose", "pack"]
 
 _TURNS: Final = 6
 _MISSES: Final = 4  # so many things that do not fit, and the parcel is full
+_ROOMY_MM3: Final = 400.0 * 300.0 * 150.0  # takes all the padding of its theme
 _SPARSE: Final = 0.1  # below this share of the height a parcel holds a few things and nothing around them
 
 
@@ -123,7 +124,9 @@ def _pack_once(
         if laid is not None:
             contents += laid
             triangles += sum(solid.triangles_mm.shape[0] for phantom in laid for solid in phantom.solids)
-    for _ in range(int(rng.integers(theme.padding[0], theme.padding[1] + 1)) if wanted > _SPARSE else 0):
+    room = float(np.prod(parcel.inner_high_mm - parcel.inner_low_mm)) / _ROOMY_MM3
+    padding = rng.integers(theme.padding[0], theme.padding[1] + 1) * min(room, 1.0) if wanted > _SPARSE else 0
+    for _ in range(round(padding)):
         if triangles > recipe.max_triangles:
             break
         laid = _lay_soft(random_clutter(rng, kinds=PADDING_KINDS), floor, rng, anywhere=True)
