@@ -6,30 +6,60 @@ Every builder takes a random generator and returns a phantom without a label, ce
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import ModuleType
 from typing import Final
 
 import numpy as np
 
-from datasets.render.clutter import electronics, kitchen, soft, tools
+from datasets.render.clutter import (
+    appliances,
+    electronics,
+    fasteners,
+    kitchen,
+    knives,
+    look_alikes,
+    machines,
+    power,
+    small_metal,
+    soft,
+    toiletry,
+    tools,
+    toys,
+    workshop,
+)
 from datasets.render.solids import Phantom
 
-__all__ = ["CLUTTER", "ELECTRONICS", "KITCHEN", "SOFT", "TOOLS", "random_clutter"]
+__all__ = [
+    "CLUTTER", "ELECTRONICS", "KITCHEN", "LOOK_ALIKES", "SMALL_METAL", "SOFT", "TOILETRY", "TOOLS", "TOYS",
+    "random_clutter",
+]  # fmt: skip
 
 Builder = Callable[[np.random.Generator], Phantom]
 
 
-def _builders(module: ModuleType) -> dict[str, Builder]:
-    return {name: getattr(module, name) for name in module.__all__}
-
+_PISTOL_SHAPED: Final = ("barcode_scanner", "glue_gun", "hair_dryer", "hot_air_gun", "power_drill", "spray_gun")
 
 SOFT: Final = tuple(soft.__all__)
-ELECTRONICS: Final = tuple(electronics.__all__)
-KITCHEN: Final = tuple(kitchen.__all__)
-TOOLS: Final = tuple(tools.__all__)
+ELECTRONICS: Final = (
+    *electronics.__all__, *power.__all__, "electric_motor", "power_drill", "hair_dryer", "barcode_scanner",
+)  # fmt: skip
+KITCHEN: Final = (*kitchen.__all__, *knives.__all__)
+TOOLS: Final = (*tools.__all__, *workshop.__all__, "hot_air_gun", "glue_gun", "spray_gun", "power_drill")
+TOILETRY: Final = tuple(toiletry.__all__)
+TOYS: Final = tuple(toys.__all__)
+SMALL_METAL: Final = (*small_metal.__all__, *fasteners.__all__)
+# Metal with the shapes of firearm parts, and tools and toys with the shape of a pistol.
+LOOK_ALIKES: Final = (
+    *look_alikes.__all__, *machines.__all__, *_PISTOL_SHAPED, "corkscrew", "knife", "pocket_knife", "tool_heap",
+    "toy_gun", "water_pistol",
+)  # fmt: skip
 CLUTTER: Final[dict[str, Builder]] = {
-    name: builder for module in (soft, electronics, kitchen, tools) for name, builder in _builders(module).items()
-}
+    name: getattr(module, name)
+    for module in (
+        soft, electronics, power, appliances, kitchen, knives, tools, workshop, toiletry, toys, small_metal, fasteners,
+        look_alikes, machines,
+    )
+    for name in module.__all__
+}  # fmt: skip
 
 
 def random_clutter(rng: np.random.Generator, kind: str | None = None, *, kinds: Sequence[str] | None = None) -> Phantom:

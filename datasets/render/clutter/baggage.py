@@ -23,7 +23,7 @@ from datasets.render.clutter.shapes import (
     wire,
 )
 from datasets.render.clutter.soft import zip_row
-from datasets.render.clutter.wrapping import Container, Size, box_container, fabric
+from datasets.render.clutter.wrapping import Container, Size, box_container, creases, fabric
 from datasets.render.solids import Solid, box, cylinder, extrude, tube
 
 __all__ = ["backpack", "carrier_bag", "laptop_bag", "sports_bag", "trolley"]
@@ -40,7 +40,7 @@ def _zip_loop(rng: np.random.Generator, x: float, y: float, z: float, *, share: 
     start = int(rng.integers(len(loop)))
     loop = np.roll(loop, start, axis=0)[: max(4, int(len(loop) * share))]
     solids = zip_row(rng, loop, metal, pitch_mm=4.5)
-    tape = loop + (0, 0, 1.5)
+    tape = np.add(loop, (0, 0, 1.5))
     return [*solids, wire(tape, uniform(rng, 1.2, 2.4), "nylon", sides=4)]
 
 
@@ -57,7 +57,7 @@ def _buckle(rng: np.random.Generator, at: Array, yaw: float) -> list[Solid]:
         rounded(width, width * 0.8, 3),
         4,
         metal,
-        holes_mm=[rounded(width * 0.72, width * 0.22, 1.5, steps=2) + (0, y * width) for y in (-0.2, 0.2)],
+        holes_mm=[np.add(rounded(width * 0.72, width * 0.22, 1.5, steps=2), (0, y * width)) for y in (-0.2, 0.2)],
     )
     return [copies(frame, [at], yaw_deg=yaw)]
 
@@ -75,7 +75,8 @@ def d_ring(rng: np.random.Generator, at: Array) -> Solid:
     return copies(wire(path, uniform(rng, 1.4, 2.8), metal, sides=5, closed=True), [at], yaw_deg=uniform(rng, 0, 360))
 
 
-def _folds(rng: np.random.Generator, x: float, y: float, z: float, count: int, material: str) -> list[Solid]:
+def _folds(rng: np.random.Generator, size_mm: Size, count: int, material: str) -> list[Solid]:
+    x, y, z = size_mm
     solids = []
     for _ in range(count):
         size = x * uniform(rng, 0.3, 1.05), y * uniform(rng, 0.3, 1.05)
@@ -130,7 +131,8 @@ def trolley(rng: np.random.Generator, inner_size_mm: Size) -> Container:
     solids += _screws(rng, rim)
     solids += _handle(rng, y * 0.5, x / 2 + 8) + ([] if chance(rng, 0.5) else _handle(rng, y * 0.4, -x / 2 - 8))
     if chance(rng, 0.5):
-        solids += _folds(rng, x, y, z, int(rng.integers(1, 4)), "nylon")
+        solids += _folds(rng, (x, y, z), int(rng.integers(1, 4)), "nylon")
+    solids += creases(rng, (x, y, z), int(rng.integers(4, 16)), "nylon")
     return box_container("baggage/trolley", [part.moved(turn) for part in solids], inner_size_mm)
 
 
@@ -184,11 +186,11 @@ def _wheels(rng: np.random.Generator, x: float, y: float, z: float) -> list[Soli
                 (radius * 2.1, wide + 22, radius * 1.8),
                 2.2,
                 pick(rng, "abs", "polypropylene"),
-                at + (radius * 0.9, 0, 0),
+                np.add(at, (radius * 0.9, 0, 0)),
             )
             solids += _screws(rng, at + np.array([(radius * 1.4, dy, radius * 0.8) for dy in (-12, 12)]))
             if len(heights) == 2 and chance(rng, 0.6):  # caster plate
-                solids.append(tube(14, 6, 3, "steel", sides=14).moved(offset_mm=at + (radius, 0, 0)))
+                solids.append(tube(14, 6, 3, "steel", sides=14).moved(offset_mm=np.add(at, (radius, 0, 0))))
     return solids
 
 
@@ -202,7 +204,7 @@ def _handle(rng: np.random.Generator, width: float, x: float) -> list[Solid]:
         solids.append(wire(path, uniform(rng, 0.8, 1.8), "steel", sides=5))
     ends = np.array([path[0], path[-1]])
     solids.append(boxes(ends, (uniform(rng, 10, 20), uniform(rng, 18, 32), 8), pick(rng, "zinc_alloy", "abs", "steel")))
-    return [*solids, *_screws(rng, ends + (0, 0, 5))]
+    return [*solids, *_screws(rng, np.add(ends, (0, 0, 5)))]
 
 
 def _strap(rng: np.random.Generator, start: Array, stop: Array, bulge_mm: float) -> list[Solid]:
@@ -228,11 +230,10 @@ def _soft_shell(rng: np.random.Generator, size: Size, *, folds: int, material: s
         solids.append(fabric(rng, (x + 16, y + 16), side * (z / 2 + 4), uniform(rng, 0.5, 1.6), material, wave_mm=6))
         for inset in (10, 18)[: int(rng.integers(1, 3))]:
             loop = _loop(x + inset, y + inset, side * z * uniform(rng, 0.2, 0.5), min(x, y) * 0.2)
-            loop += rng.normal(0, 2.2, loop.shape)
-            solids.append(
-                wire(smooth(loop, 2), uniform(rng, 1.0, 2.4), pick(rng, "nylon", "pvc"), sides=4, closed=True)
-            )
-    solids += _folds(rng, x, y, z, folds, material)
+            phase = np.arctan2(loop[:, 1], loop[:, 0]) * rng.integers(2, 6) + uniform(rng, 0, 6)
+            loop += np.stack([np.sin(phase), np.cos(phase), np.sin(2 * phase)], axis=1) * uniform(rng, 1, 5)
+            solids.append(wire(loop, uniform(rng, 1.0, 2.4), pick(rng, "nylon", "pvc"), sides=4, closed=True))
+    solids += _folds(rng, size, folds, material) + creases(rng, size, int(rng.integers(12, 40)), material)
     return solids
 
 

@@ -39,8 +39,8 @@ def carton(rng: np.random.Generator, inner_size_mm: Size) -> Container:
         at = np.stack([np.zeros(len(ridges)), ridges, np.full(len(ridges), height)], axis=1)
         solids.append(boxes(at, (x, 0.9, wall - 1.2), "cardboard"))
         flap = y / 2 * uniform(rng, 0.5, 0.99)
-        spots = [(0, side * (y / 2 - flap / 2), height) for side in (-1, 1)]
-        solids.append(boxes(spots, (x, flap, 1.0), "cardboard"))
+        flaps = [(0, side * (y / 2 - flap / 2), height) for side in (-1, 1)]
+        solids.append(boxes(flaps, (x, flap, 1.0), "cardboard"))
         solids.append(boxes([(0, 0, height + np.sign(height) * wall / 2)], (x + 8, 50, 0.15), "polypropylene"))
     if chance(rng, 0.3):
         count = int(rng.integers(4, 12))
@@ -63,7 +63,7 @@ def padded_bag(rng: np.random.Generator, inner_size_mm: Size) -> Container:
         pitch = max(11.0, float(np.sqrt(x * y / 150)))
         spots_x, spots_y = np.meshgrid(np.arange(-x / 2, x / 2, pitch), np.arange(-y / 2, y / 2, pitch), indexing="ij")
         spots = np.stack([spots_x.ravel(), spots_y.ravel(), np.full(spots_x.size, face - side)], axis=1)
-        solids.append(copies(tube(pitch * 0.42, pitch * 0.42 - 0.5, 2.6, "polyethylene", sides=6), spots))
+        solids.append(copies(cylinder(pitch * 0.42, 0.3, "polyethylene", sides=6), spots))
     solids.append(boxes([(0, side * (y / 2 + 9), 0) for side in (-1, 1)], (x + 20, 9, 1.6), outside))
     solids.append(boxes([(side * (x / 2 + 9), 0, 0) for side in (-1, 1)], (9, y + 20, 1.8), outside))
     return box_container("container/padded_bag", solids, inner_size_mm)

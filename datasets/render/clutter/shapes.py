@@ -125,10 +125,7 @@ def wire(
     `up` is one direction or one a point (N, 3); where the path runs along it, `sweep` takes over.
     """
     path = np.asarray(path_mm, np.float64)
-    if closed:
-        tangent = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0)
-    else:
-        tangent = np.gradient(path, axis=0)
+    tangent = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0) if closed else np.array(np.gradient(path, axis=0))
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-12
     side = np.cross(np.broadcast_to(np.asarray(up, np.float64), path.shape), tangent)
     length = np.linalg.norm(side, axis=1, keepdims=True)
@@ -177,13 +174,13 @@ def ring(
 
 def corners(path_mm: ArrayLike, radius_mm: float, *, closed: bool = False, steps: int = 5) -> Array:
     """Round the corners of a polyline (N, 2 or 3) with quadratic curves that start `radius_mm` before them."""
-    path = np.asarray(path_mm, np.float64)
+    path: Array = np.asarray(path_mm, np.float64)
     before, after = np.roll(path, 1, axis=0) - path, np.roll(path, -1, axis=0) - path
     near = np.linalg.norm(before, axis=1, keepdims=True), np.linalg.norm(after, axis=1, keepdims=True)
     start = path + before / (near[0] + 1e-9) * np.minimum(radius_mm, near[0] * 0.45)
     stop = path + after / (near[1] + 1e-9) * np.minimum(radius_mm, near[1] * 0.45)
     t = np.linspace(0, 1, steps)[None, :, None]
-    arcs = start[:, None] * (1 - t) ** 2 + 2 * path[:, None] * t * (1 - t) + stop[:, None] * t**2
+    arcs: Array = start[:, None] * (1 - t) ** 2 + 2 * path[:, None] * t * (1 - t) + stop[:, None] * t**2
     if closed:
         return arcs.reshape(-1, path.shape[1])
     return np.concatenate([path[:1], arcs[1:-1].reshape(-1, path.shape[1]), path[-1:]])
@@ -235,9 +232,12 @@ def gear(radius_mm: float, teeth: int, depth_mm: float) -> Array:
 
 
 def loft(outlines_mm: Sequence[ArrayLike], heights_mm: Sequence[float], material: str) -> Solid:
-    """Join outlines (N, 2), all with N points counter-clockwise, at increasing heights z."""
+    """Join outlines (N, 2), all with N points in the same sense, at increasing heights z."""
+    first = np.asarray(outlines_mm[0], np.float64)
+    following = np.roll(first, -1, axis=0)
+    turn = 1 if np.sum(first[:, 0] * following[:, 1] - first[:, 1] * following[:, 0]) > 0 else -1
     rings = [
-        np.concatenate([np.asarray(outline, np.float64), np.full((len(np.asarray(outline)), 1), height)], axis=1)
+        np.concatenate([np.asarray(outline, np.float64)[::turn], np.full((len(first), 1), height)], axis=1)
         for outline, height in zip(outlines_mm, heights_mm, strict=True)
     ]
     return _skin(np.stack(rings), material)
@@ -246,9 +246,6 @@ def loft(outlines_mm: Sequence[ArrayLike], heights_mm: Sequence[float], material
 def pillow(outline_mm: ArrayLike, height_mm: float, material: str, *, edge: float = 0.75) -> Solid:
     """Return an extrusion with rounded rims: the outline shrinks to `edge` of its size at the top and the bottom."""
     outline = np.asarray(outline_mm, np.float64)
-    following = np.roll(outline, -1, axis=0)
-    if np.sum(outline[:, 0] * following[:, 1] - outline[:, 1] * following[:, 0]) < 0:
-        outline = outline[::-1]
     centre = outline.mean(axis=0)
     middle = 1 - (1 - edge) * 0.3
     scales = (edge, middle, 1.0, middle, edge)

@@ -66,6 +66,18 @@ def _stack(rng: np.random.Generator, size: tuple[float, float], layers: int, mat
             row = grid[:, 0] if chance(rng, 0.5) else grid[0]
             solids.append(wire(row, uniform(rng, 0.8, 2.0), material, sides=4))
         z += thickness + uniform(rng, 0.5, 4)
+    return solids + _creases(rng, size, z, material)
+
+
+def _creases(rng: np.random.Generator, size: tuple[float, float], height: float, material: str) -> list[Solid]:
+    """Return folds that catch the eye: strings of cloth, mostly along or across the garment."""
+    solids = []
+    for _ in range(int(rng.integers(4, 13))):
+        angle = float(rng.choice([0, np.pi / 2])) + rng.normal(0, 0.35) + rng.normal(0, 0.15, 6).cumsum()
+        reach = uniform(rng, 0.06, 0.15) * min(size)
+        path = np.cumsum(np.stack([np.cos(angle), np.sin(angle), rng.normal(0, 0.1, 6)], axis=1) * reach, axis=0)
+        path += (*(rng.uniform(-0.4, 0.4, 2) * size - path[3, :2]), uniform(rng, 0, height))
+        solids.append(wire(path, uniform(rng, 0.6, 2.6), material, sides=4))
     return solids
 
 
@@ -149,7 +161,7 @@ def zip_puller(rng: np.random.Generator, at_mm: Array, yaw_deg: float) -> list[S
     """Return a slider and its pull tab at a point."""
     metal = pick(rng, "zinc_alloy", "zinc_alloy", "brass", "steel")
     length, width = uniform(rng, 18, 42), uniform(rng, 7, 13)
-    slot = rounded(length * uniform(rng, 0.2, 0.5), width * 0.4, 2, steps=3) + (length * 0.2, 0)
+    slot = np.add(rounded(length * uniform(rng, 0.2, 0.5), width * 0.4, 2, steps=3), (length * 0.2, 0))
     tab = extrude(rounded(length, width, width * 0.45, steps=3), uniform(rng, 1.5, 2.8), metal, holes_mm=[slot])
     c, s = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
     turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
@@ -201,7 +213,7 @@ def shoe(rng: np.random.Generator) -> Phantom:
         rows = [np.stack([x, np.full(count, side), np.full(count, sole + 48.0)], axis=1) for side in (-14.0, 14.0)]
         metal = pick(rng, "brass", "aluminium", "nylon")
         solids.append(copies(ring(3.4, 1.0, metal, points=8, sides=4), np.concatenate(rows)))
-    return finish("soft/shoe", solids)
+    return finish("soft/shoe", solids, keep_pose=True)
 
 
 def belt(rng: np.random.Generator) -> Phantom:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.render.clutter.shapes import finish, sheet, uniform
+from datasets.render.clutter.shapes import finish, sheet, uniform, wire
 from datasets.render.clutter.soft import waves
 from datasets.render.solids import Phantom, Solid
 
-__all__ = ["Container", "Size", "box_container", "fabric"]
+__all__ = ["Container", "Size", "box_container", "creases", "fabric"]
 
 Size = tuple[float, float, float]
 
@@ -37,6 +37,23 @@ def box_container(kind: str, solids: Iterable[Solid], inner_size_mm: Size) -> Co
     half = np.asarray(inner_size_mm, np.float64) / 2
     merged = finish(kind, solids, keep_pose=True, recentre=False)
     return Container((merged,), -half, half)
+
+
+def creases(rng: np.random.Generator, size_mm: Size, count: int, material: str) -> list[Solid]:
+    """Return `count` curved folds on the two faces of a soft bag: thin strings of cloth along wandering paths."""
+    x, y, z = size_mm
+    solids = []
+    for _ in range(count):
+        angle, bend = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.22, 6).cumsum()
+        step = uniform(rng, 0.06, 0.17) * min(x, y)
+        turn = angle + bend
+        path = np.cumsum(np.stack([np.cos(turn), np.sin(turn), rng.normal(0, 0.1, 6)], axis=1) * step, axis=0)
+        start = rng.uniform(-0.5, 0.5, 2) * (x, y) - path[3, :2]
+        path += (*start, float(rng.choice([-1, 1])) * (z / 2 + 6))
+        path[:, 0] = np.clip(path[:, 0], -x / 2 - 12, x / 2 + 12) + np.arange(6) * 0.01
+        path[:, 1] = np.clip(path[:, 1], -y / 2 - 12, y / 2 + 12) + np.arange(6) * 0.01
+        solids.append(wire(path, uniform(rng, 0.5, 1.8), material, sides=4))
+    return solids
 
 
 def fabric(
