@@ -23,9 +23,13 @@ _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "electronics": clutter.ELECTRONICS,
     "kitchen": clutter.KITCHEN,
     "tools": clutter.TOOLS,
+    "toiletry": clutter.TOILETRY,
+    "toys": clutter.TOYS,
+    "metal": clutter.SMALL_METAL,
+    "look_alikes": clutter.LOOK_ALIKES,
 }
-# What makes a benign parcel hard: metal that looks like parts of a firearm.
-METAL_KINDS: Final = clutter.TOOLS
+# What makes a parcel hard: metal that looks like parts of a firearm, and what has the shape of a pistol.
+METAL_KINDS: Final = (*clutter.LOOK_ALIKES, *clutter.LOOK_ALIKES, *clutter.SMALL_METAL, *clutter.TOOLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,15 @@ class Theme:
 
 
 THEMES: Final = (
-    Theme("clothes", 3.0, {"cloth": 7, "wardrobe": 2, "electronics": 0.5, "kitchen": 0.7, "tools": 0.2}, (4, 18)),
-    Theme("travel", 2.5, {"cloth": 3, "wardrobe": 2, "electronics": 2, "kitchen": 1.5, "tools": 0.5}, (0, 10)),
-    Theme("electronics", 1.5, {"cloth": 0.5, "electronics": 5, "tools": 0.5}),
-    Theme("tools", 1.5, {"cloth": 0.5, "tools": 5, "electronics": 0.5}),
-    Theme("kitchen", 1.0, {"cloth": 0.5, "kitchen": 5}),
-    Theme("mixed", 2.5, {"cloth": 1, "wardrobe": 1, "electronics": 1, "kitchen": 1, "tools": 1}, (0, 6)),
+    Theme("clothes", 3.0, {"cloth": 7, "wardrobe": 2, "toiletry": 1, "electronics": 0.5, "metal": 0.5}, (4, 18)),
+    Theme("travel", 2.5, {"cloth": 3, "wardrobe": 2, "electronics": 2, "toiletry": 1.5, "kitchen": 0.5}, (0, 10)),
+    Theme("electronics", 1.5, {"cloth": 0.5, "electronics": 5, "metal": 0.7}),
+    Theme("tools", 1.5, {"cloth": 0.5, "tools": 5, "metal": 2, "look_alikes": 1}),
+    Theme("machine parts", 0.7, {"metal": 3, "look_alikes": 4, "cloth": 0.5}),
+    Theme("kitchen", 1.0, {"cloth": 0.5, "kitchen": 5, "metal": 0.3}),
+    Theme("toiletry", 0.6, {"toiletry": 5, "cloth": 1}),
+    Theme("toys", 0.7, {"toys": 5, "cloth": 1, "electronics": 0.5}, (0, 4)),
+    Theme("mixed", 2.5, dict.fromkeys(_GROUPS, 1.0), (0, 6)),
 )
 
 
