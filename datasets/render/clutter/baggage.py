@@ -267,7 +267,7 @@ def backpack(rng: np.random.Generator, inner_size_mm: Size) -> Container:
 def laptop_bag(rng: np.random.Generator, inner_size_mm: Size) -> Container:
     """Return a laptop or shoulder bag: two piped rims, zips, handles, a strap with snap hooks, padding."""
     x, y, z = inner_size_mm
-    material = pick(rng, "nylon", "leather", "pvc")
+    material = pick(rng, "nylon", "nylon", "leather", "cotton")
     solids = _soft_shell(rng, inner_size_mm, folds=int(rng.integers(2, 5)), material=material)
     for side in (-1, 1):
         rim = _loop(x + 12, y + 12, side * z * 0.42, 40)

@@ -65,7 +65,7 @@ def board(rng: np.random.Generator, size_mm: tuple[float, float], z_mm: float, *
     solids.append(boxes(edge, sizes, pick(rng, "steel", "nylon", "brass"), yaw_deg=0))
     if chance(rng, 0.5):
         solids += _inductors(rng, spots(int(rng.integers(1, 4)), 6, 0.4))
-    if density > 0.6 and chance(rng, 0.6):
+    if min(width, depth) > 60 and density > 0.6 and chance(rng, 0.6):
         solids += heat_sink(rng, spots(1, 0, 0.25)[0])
     return solids
 

@@ -84,7 +84,7 @@ def charger(rng: np.random.Generator) -> Phantom:
 def cables(rng: np.random.Generator) -> Phantom:
     """Return a coiled cable with plugs, tied in the middle or loose."""
     turns, radius = int(rng.integers(2, 7)), uniform(rng, 28, 85)
-    angle = np.linspace(0, 2 * np.pi * turns, 14 * turns)
+    angle = np.linspace(0, 2 * np.pi * turns, 22 * turns)
     wobble = 1 + 0.12 * np.sin(angle * 0.37 + rng.uniform(0, 6)) + 0.05 * np.sin(angle * 1.31)
     path = np.stack(
         [

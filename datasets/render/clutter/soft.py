@@ -220,7 +220,7 @@ def belt(rng: np.random.Generator) -> Phantom:
     """Return a rolled-up or open belt with a metal buckle."""
     width, thickness = uniform(rng, 22, 45), uniform(rng, 2.5, 4.5)
     turns = uniform(rng, 1.5, 3.5)
-    angle = np.linspace(0.0, 2 * np.pi * turns, int(18 * turns))
+    angle = np.linspace(0.0, 2 * np.pi * turns, int(28 * turns))
     radius = uniform(rng, 22, 40) + angle * uniform(rng, 1.0, 2.2)
     path = np.stack([np.cos(angle) * radius, np.sin(angle) * radius], axis=1)
     material = pick(rng, "leather", "nylon", "leather")

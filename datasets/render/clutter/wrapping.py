@@ -68,7 +68,8 @@ def fabric(
     """Return a wavy sheet of about the given size at height z: one face of a soft bag."""
     cells = int(rng.integers(9, 14))
     u, v = np.meshgrid(np.linspace(-0.5, 0.5, cells), np.linspace(-0.5, 0.5, cells), indexing="ij")
-    x = u * size_mm[0] * (1 + 0.05 * np.sin(v * uniform(rng, 4, 11) + uniform(rng, 0, 6)))
-    y = v * size_mm[1] * (1 + 0.05 * np.sin(u * uniform(rng, 4, 11) + uniform(rng, 0, 6)))
+    pull = uniform(rng, 0.15, 1.3)  # rounds the corners
+    x = u * size_mm[0] * np.sqrt(1 - pull * v**2) * (1 + 0.05 * np.sin(v * uniform(rng, 4, 11) + uniform(rng, 0, 6)))
+    y = v * size_mm[1] * np.sqrt(1 - pull * u**2) * (1 + 0.05 * np.sin(u * uniform(rng, 4, 11) + uniform(rng, 0, 6)))
     z = waves(rng, x, y, wave_mm)
     return sheet(np.stack([x, y, z + z_mm], axis=2), thickness_mm, material)
