@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Annotated, Any, Final, Literal
@@ -74,7 +75,7 @@ async def post_scan(request: Request, services: ServicesDep, budget_ms: BudgetMs
     if replayed:
         headers["Idempotency-Replayed"] = "true"
     else:
-        headers["Location"] = ScanOut.model_validate_json(text).links["self"]
+        headers["Location"] = f"/v1/scans/{json.loads(text)['id']}"
     return Response(text, 200 if replayed else 201, headers, "application/json")
 
 

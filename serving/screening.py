@@ -154,6 +154,7 @@ class Screening:
         answer = self._answer(posted, pictures, outcomes, clock, timings)
         new = NewScan(
             answer=answer,
+            text=answer.model_dump_json(),
             metadata=posted.metadata,
             media_types=tuple(picture.header.media_type for picture in pictures),
             sizes_bytes=tuple(len(view.data) for view in posted.views),
@@ -168,7 +169,7 @@ class Screening:
         if unfinished:
             self._late.adopt(answer.id, {view.name: job for view, job in zip(posted.views, jobs, strict=True)})
         _log.info("scan %s %s %.0f ms", answer.id, answer.verdict, clock.elapsed_ms())
-        return answer.model_dump_json(), False
+        return new.text, False
 
     async def _keep_images(self, views: Sequence[PostedView]) -> float:
         started = time.monotonic()

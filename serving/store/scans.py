@@ -22,9 +22,10 @@ __all__ = ["NewScan", "ScanFilter", "ScanStore", "verify_chain"]
 
 @dataclass(frozen=True, slots=True)
 class NewScan:
-    """What is needed to keep a scan beside its answer."""
+    """A scan to keep: its answer, the same as the very text that is sent, and what the answer does not say."""
 
     answer: ScanOut
+    text: str
     metadata: ScanMetadata
     media_types: tuple[str, ...]
     sizes_bytes: tuple[int, ...]
@@ -196,7 +197,6 @@ def verify_chain(store: ScanStore) -> ChainReport:
 
 def _insert_scan(session: Session, new: NewScan) -> None:
     answer = new.answer
-    text = answer.model_dump_json()
     salt = secrets.token_hex(32)
     session.add(
         Scan(
@@ -209,7 +209,7 @@ def _insert_scan(session: Session, new: NewScan) -> None:
             tags=dict(new.metadata.tags),
             verdict=answer.verdict.value,
             reasons=[reason.value for reason in answer.reasons],
-            answer=text,
+            answer=new.text,
             idempotency_key=new.idempotency_key,
             request_sha256=new.request_sha256,
             salt=salt,
@@ -231,10 +231,10 @@ def _insert_scan(session: Session, new: NewScan) -> None:
         session.add(row)
         session.flush()
         session.add_all(_detection_rows(row.id, view, late=False))
-    evidence.append(session, answer.id, "scan", _scan_payload(new, text, salt))
+    evidence.append(session, answer.id, "scan", _scan_payload(new, salt))
 
 
-def _scan_payload(new: NewScan, text: str, salt: str) -> dict[str, Any]:
+def _scan_payload(new: NewScan, salt: str) -> dict[str, Any]:
     answer = new.answer
     return {
         "verdict": answer.verdict.value,
@@ -247,7 +247,7 @@ def _scan_payload(new: NewScan, text: str, salt: str) -> dict[str, Any]:
         "received_at": answer.received_at.isoformat(),
         "timings_ms": answer.timings_ms.model_dump(),
         "budget_ms": answer.budget_ms,
-        "answer_sha256": sha256_of(text),
+        "answer_sha256": sha256_of(new.text),
         "metadata_sha256": sha256_of(salt + canonical(new.metadata.model_dump(mode="json"))),
     }
 
