@@ -17,20 +17,22 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from detector.taxonomy import LABELS
 from training.budget import PROGRESS_FILE, EpochOrder, Progress, planned_epochs
 from training.config import RunConfig
-from training.errors import WeightsError
+from training.environment import prepare_environment
+from training.errors import ExportError, WeightsError
 from training.labelled import LabelledImage, RunData
 from training.scanner_look import scanner_look
-from training.vision_ops import provide_torchvision_ops
 
-os.environ.update(YOLO_OFFLINE="1", YOLO_AUTOINSTALL="0", NO_ALBUMENTATIONS_UPDATE="1")
-os.environ.setdefault("YOLO_CONFIG_DIR", str(Path(tempfile.gettempdir()) / f"parcelray-ultralytics-{os.getuid()}"))
-Path(os.environ["YOLO_CONFIG_DIR"]).mkdir(parents=True, exist_ok=True)
+prepare_environment()
+
+import torch  # noqa: E402
+
+from training.vision_ops import provide_torchvision_ops  # noqa: E402
+
 provide_torchvision_ops()
 
 from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
@@ -40,7 +42,7 @@ from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel, load_checkpoint  # noqa: E402
 from ultralytics.utils import LOGGER, SETTINGS  # noqa: E402
 
-__all__ = ["LOGGER", "Trainer", "export_onnx", "is_checkpoint", "load_network", "raw_output", "save_slim"]
+__all__ = ["LOGGER", "Trainer", "export_onnx", "load_network", "raw_output", "save_slim"]
 
 SETTINGS.update(sync=False)
 _NAMES: Final = dict(enumerate(LABELS))
@@ -349,15 +351,6 @@ def _transfer(source: Any, target: Any) -> str:  # noqa: ANN401
 # -- weights and export ---------------------------------------------------------------------------------------------
 
 
-def is_checkpoint(path: Path) -> bool:
-    """Return whether the file holds weights of a run."""
-    try:
-        load_network(path)
-    except WeightsError:
-        return False
-    return True
-
-
 def load_network(path: Path) -> Any:  # noqa: ANN401
     """Return the network of a checkpoint, float32, in evaluation mode.
 
@@ -401,17 +394,20 @@ def raw_output(network: Any, blob: NDArray[np.float32]) -> NDArray[np.float32]: 
 
 
 def export_onnx(weights: Path, imgsz: int, opset: int) -> bytes:
-    """Return the network as ONNX bytes: float32, one image of `imgsz`, raw head."""
+    """Return the network as ONNX bytes: float32, one image of `imgsz`, raw head.
+
+    Raises:
+        WeightsError: the weights cannot be read.
+        ExportError: the exporter failed.
+    """
     network = load_network(weights)
-    network.pt_path = "model.pt"  # the exporter names its file after it
+    options = {"format": "onnx", "imgsz": imgsz, "opset": opset, "simplify": False, "dynamic": False}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns about itself
-        network.pt_path = str(Path(folder) / "model.pt")
-        exporter = Exporter(
-            overrides={
-                "format": "onnx", "imgsz": imgsz, "opset": opset, "simplify": False, "dynamic": False, "device": "cpu",
-                "batch": 1, "verbose": False,
-            }
-        )  # fmt: skip
-        file = exporter(model=network)
+        network.pt_path = str(Path(folder) / "model.pt")  # the exporter names its file after it
+        network.args = {"task": "detect", "imgsz": imgsz, "data": None}
+        try:
+            file = Exporter(overrides={**options, "device": "cpu", "batch": 1, "verbose": False})(model=network)
+        except Exception as error:  # whatever the exporter and torch raise
+            raise ExportError(f"{weights}: cannot be exported ({error})") from error
         return Path(file).read_bytes()
