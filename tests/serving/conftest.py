@@ -33,7 +33,7 @@ PngMaker = Callable[..., bytes]
 StartServer = Callable[..., "Server"]
 ServeInThread = Callable[..., AbstractContextManager[httpx.Client]]
 Wait = Callable[[Callable[[], object]], None]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @dataclass

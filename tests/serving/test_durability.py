@@ -34,7 +34,7 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(
 
         def post_until_it_dies(url: str, lock: threading.Lock, enough: threading.Event, before: int) -> None:
             nonlocal mark
-            with httpx.Client(base_url=url, timeout=10) as client:
+            with httpx.Client(base_url=url, timeout=60) as client:
                 while True:
                     with lock:
                         mark += 1
@@ -54,7 +54,7 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(
         ]
         for poster in posters:
             poster.start()
-        assert enough.wait(30)
+        assert enough.wait(60)
         server.kill()
         for poster in posters:
             poster.join()
