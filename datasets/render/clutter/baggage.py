@@ -208,12 +208,14 @@ def _handle(rng: np.random.Generator, width: float, x: float) -> list[Solid]:
 
 
 def _strap(rng: np.random.Generator, start: Array, stop: Array, bulge_mm: float) -> list[Solid]:
-    middle = (start + stop) / 2 + rng.uniform(-1, 1, 3) * (bulge_mm, bulge_mm, 4)
+    along = stop - start
+    aside = np.cross(along, (0, 0, 1.0))
+    aside /= np.linalg.norm(aside)
+    middle = (start + stop) / 2 + along * uniform(rng, -0.2, 0.2) + aside * uniform(rng, -bulge_mm, bulge_mm)
     path = smooth(
         [start, start * 0.6 + middle * 0.4 + (0, 0, 3), middle, stop * 0.6 + middle * 0.4, stop], 4, closed=False
     )
-    across = np.cross(np.gradient(path, axis=0), (0, 0, 1.0))
-    across *= uniform(rng, 10, 30) / (np.linalg.norm(across, axis=1, keepdims=True) + 1e-9)
+    across = aside * uniform(rng, 10, 30)  # one direction all along: a band that turned could fold into itself
     band = sheet(
         np.stack([path - across, path, path + across], axis=1),
         uniform(rng, 0.8, 5.0),

@@ -116,7 +116,7 @@ def chain(rng: np.random.Generator) -> Phantom:
     """Return a chain of steel links, laid in a curve."""
     gauge = uniform(rng, 1.3, 4.5)
     size = gauge * 3.1
-    count = int(min(rng.integers(10, 34), 420 / (size * 1.9)))
+    count = min(int(rng.integers(10, 34)), int(420 / (size * 1.9)))
     turn = np.cumsum(rng.normal(0, 16, count)) + uniform(rng, -14, 14) * np.arange(count)
     step = np.stack([np.cos(np.radians(turn)), np.sin(np.radians(turn)), np.zeros(count)], axis=1) * size * 1.9
     at = np.cumsum(step, axis=0)
