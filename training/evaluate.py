@@ -126,6 +126,7 @@ def _head(detector: Detector, command: str, seed: int) -> dict[str, Any]:
         "model": {
             "name": card.name,
             "version": card.version,
+            "exported": card.created,
             "sha256": detector.model_sha256,
             "input_size_px": card.input_size_px,
             "trained_on": card.data_version,

@@ -1,0 +1,62 @@
+"""`parcelray export RUN_DIR|weights.pt --out FILE.onnx`: a checked ONNX model with its card."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `parcelray export`."""
+    parser.add_argument(
+        "source", type=Path, metavar="SOURCE", help="folder of a run, weights file, or an exported model with --report"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
+    parser.add_argument(
+        "--catalogue", type=Path, metavar="DIR", help="choose thresholds on its val split, measure on its test split"
+    )
+    parser.add_argument("--imgsz", type=int, metavar="PX", help="side of the network's input; default: the run's")
+    parser.add_argument("--name", help="of the model; default: the run's")
+    parser.add_argument("--model-version", default=None, metavar="V", help="default: the software's version")
+    parser.add_argument("--no-calibration", action="store_true", help="keep the network's scores as they are")
+    parser.add_argument("--notes", default="", help="what a user must know, kept in the card")
+    parser.add_argument(
+        "--weights-out", type=Path, metavar="FILE.pt", help="also keep the weights alone, half precision"
+    )
+    parser.add_argument(
+        "--report",
+        action="append",
+        type=Path,
+        metavar="FILE.json",
+        help="add this report of `parcelray evaluate` to the card of SOURCE, an exported model",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export; 0 when the file is written and loads."""
+    from training.errors import ExportError
+    from training.export import ExportOptions, add_reports, export, weights_of
+
+    if arguments.imgsz is not None and (arguments.imgsz % 32 or arguments.imgsz < 64):
+        raise ExportError(f"expected a multiple of 32 from 64 for --imgsz, got {arguments.imgsz}")
+    if arguments.report:
+        add_reports(arguments.source, arguments.out, arguments.report)
+        return 0
+    options = ExportOptions(
+        name=arguments.name,
+        imgsz=arguments.imgsz,
+        catalogue=arguments.catalogue,
+        calibrate=not arguments.no_calibration,
+        notes=arguments.notes,
+        **({"version": arguments.model_version} if arguments.model_version else {}),
+    )
+    export(arguments.source, arguments.out, options)
+    if arguments.weights_out is not None:
+        from training.adapter import save_slim
+
+        arguments.weights_out.parent.mkdir(parents=True, exist_ok=True)
+        save_slim(weights_of(arguments.source), arguments.weights_out)
+        print(f"wrote {arguments.weights_out} ({arguments.weights_out.stat().st_size / 1e6:.1f} MB)")
+    return 0
