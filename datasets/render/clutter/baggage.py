@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from datasets.render.clutter.sewing import zip_row
 from datasets.render.clutter.shapes import (
     Array,
     along_x,
@@ -22,7 +23,6 @@ from datasets.render.clutter.shapes import (
     uniform,
     wire,
 )
-from datasets.render.clutter.soft import zip_row
 from datasets.render.clutter.wrapping import Container, Size, box_container, creases, fabric
 from datasets.render.solids import Solid, box, cylinder, extrude, tube
 
@@ -62,7 +62,7 @@ def _buckle(rng: np.random.Generator, at: Array, yaw: float) -> list[Solid]:
     return [copies(frame, [at], yaw_deg=yaw)]
 
 
-def d_ring(rng: np.random.Generator, at: Array) -> Solid:
+def _d_ring(rng: np.random.Generator, at: Array) -> Solid:
     """Return a D-shaped ring of wire at a point."""
     size = uniform(rng, 9, 18)
     path = corners(
@@ -255,7 +255,7 @@ def backpack(rng: np.random.Generator, inner_size_mm: Size) -> Container:
     for _ in range(int(rng.integers(1, 4))):
         solids += _zip_loop(rng, x * uniform(rng, 0.3, 0.7), y * uniform(rng, 0.5, 0.85), z / 2 + 10, share=0.5)
     for _ in range(int(rng.integers(1, 5))):
-        solids.append(d_ring(rng, np.array([uniform(rng, -0.5, 0.5) * x, uniform(rng, -0.5, 0.5) * y, z / 2 + 8])))
+        solids.append(_d_ring(rng, np.array([uniform(rng, -0.5, 0.5) * x, uniform(rng, -0.5, 0.5) * y, z / 2 + 8])))
     for _ in range(int(rng.integers(1, 5))):
         solids += _buckle(
             rng, np.array([uniform(rng, -0.5, 0.5) * x, uniform(rng, -0.5, 0.5) * y, z / 2 + 10]), uniform(rng, 0, 180)
@@ -285,7 +285,7 @@ def laptop_bag(rng: np.random.Generator, inner_size_mm: Size) -> Container:
             closed=False,
         )
         solids.append(wire(path, uniform(rng, 4, 9), material, sides=6))
-        solids.append(d_ring(rng, np.array([side * (x / 2 + 12), y * 0.4, 0])))
+        solids.append(_d_ring(rng, np.array([side * (x / 2 + 12), y * 0.4, 0])))
     solids += _zip_loop(rng, x + 8, y + 8, 0, share=0.6) + _zip_loop(rng, x * 0.8, y * 0.6, z / 2 + 5, share=0.5)
     solids += _strap(rng, np.array([-x / 2, y * 0.4, z / 2 + 8]), np.array([x / 2, y * 0.4, z / 2 + 8]), 90)
     return box_container("baggage/laptop_bag", solids, inner_size_mm)
@@ -301,7 +301,7 @@ def sports_bag(rng: np.random.Generator, inner_size_mm: Size) -> Container:
         solids += _strap(
             rng, np.array([-x * 0.3, side * y * 0.3, z / 2 + 8]), np.array([x * 0.3, side * y * 0.3, z / 2 + 8]), 70
         )
-        solids.append(d_ring(rng, np.array([side * (x / 2 + 4), 0, 0])))
+        solids.append(_d_ring(rng, np.array([side * (x / 2 + 4), 0, 0])))
         solids.append(copies(ring(12, 2.2, "steel"), [(side * x * 0.3, y * 0.3, z / 2 + 9)]))
     return box_container("baggage/sports_bag", solids, inner_size_mm)
 

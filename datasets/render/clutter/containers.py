@@ -22,7 +22,7 @@ from datasets.render.clutter.shapes import (
 from datasets.render.clutter.wrapping import Container, Size, box_container, fabric
 from datasets.render.solids import Solid, cylinder, tube
 
-__all__ = ["CONTAINERS", "Container"]
+__all__ = ["CONTAINERS", "Container", "carton", "crate", "mailing_tube", "padded_bag", "tray"]
 
 Builder = Callable[[np.random.Generator, Size], Container]
 

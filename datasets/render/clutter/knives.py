@@ -75,7 +75,7 @@ def cutlery(rng: np.random.Generator) -> Phantom:
     return finish("kitchen/cutlery", solids)
 
 
-def blade(rng: np.random.Generator, length: float, width: float, metal: str, *, double: bool = False) -> Solid:
+def _blade(rng: np.random.Generator, length: float, width: float, metal: str, *, double: bool = False) -> Solid:
     """Return a blade from x = 0 to `length` with its edge at -y: a spine of full thickness, ground to the edge."""
     spine = width * 0.5
     tip = uniform(rng, -0.4, 0.5) * width * 0.5
@@ -95,7 +95,7 @@ def knife(rng: np.random.Generator) -> Phantom:
     dagger = chance(rng, 0.4)
     width *= 0.75 if dagger else 1
     grip_length, grip_width = uniform(rng, 85, 130), uniform(rng, 20, 30)
-    solids = [blade(rng, length, width, steel, double=dagger)]
+    solids = [_blade(rng, length, width, steel, double=dagger)]
     solids.append(
         lying_box((grip_length * uniform(rng, 0.5, 0.97), grip_width * 0.5, 2.5), steel, (-grip_length / 2, 0, 0))
     )
@@ -136,7 +136,7 @@ def pocket_knife(rng: np.random.Generator) -> Phantom:
     for index in range(layers):
         z = (index - (layers - 1) / 2) * pitch
         open_deg = 0.0 if chance(rng, 0.6) else uniform(rng, 60, 190)
-        part = blade(rng, length * uniform(rng, 0.6, 0.85), width * uniform(rng, 0.4, 0.65), "stainless")
+        part = _blade(rng, length * uniform(rng, 0.6, 0.85), width * uniform(rng, 0.4, 0.65), "stainless")
         pivot = (-length * 0.44 if index % 2 == 0 else length * 0.44, 0, z)
         solids.append(copies(part, [pivot], yaw_deg=open_deg + (0 if index % 2 == 0 else 180)))
     for sign in (-1, 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from datasets.render.clutter.sewing import zip_puller
 from datasets.render.clutter.shapes import (
     Array,
     along_x,
@@ -22,7 +23,6 @@ from datasets.render.clutter.shapes import (
     uniform,
     wire,
 )
-from datasets.render.clutter.soft import zip_puller
 from datasets.render.solids import Phantom, Solid, cylinder, extrude, lathe, tube
 
 __all__ = [

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from datasets.render.solids import Phantom, Solid, box, extrude, lathe, sweep
+from datasets.render.solids import Phantom, Solid, box, lathe, sweep
 
 __all__ = [
     "along_x",
@@ -111,6 +111,13 @@ def _placed(meshes: Array, offsets: Array, yaw_deg: ArrayLike, material: str) ->
     return Solid(np.ascontiguousarray(placed.reshape(-1, 3, 3), np.float32), material)
 
 
+def _cross(a: Array, b: Array) -> Array:
+    """Return the cross product along the last axis; for short paths numpy's own spends most of its time on axes."""
+    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
+    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+
+
 def wire(
     path_mm: ArrayLike,
     radius_mm: float,
@@ -127,12 +134,12 @@ def wire(
     path = np.asarray(path_mm, np.float64)
     tangent = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0) if closed else np.array(np.gradient(path, axis=0))
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-12
-    side = np.cross(np.broadcast_to(np.asarray(up, np.float64), path.shape), tangent)
+    side = _cross(np.asarray(up, np.float64), tangent)
     length = np.linalg.norm(side, axis=1, keepdims=True)
     if length.min() < 0.05:
         return sweep(path, radius_mm, material, sides=sides, closed=closed)
     side /= length
-    over = np.cross(tangent, side)
+    over = _cross(tangent, side)
     angle = np.arange(sides) * (2 * np.pi / sides)
     rings = path[:, None] + radius_mm * (
         np.cos(angle)[:, None] * side[:, None] + np.sin(angle)[:, None] * over[:, None]
@@ -256,7 +263,7 @@ def pillow(outline_mm: ArrayLike, height_mm: float, material: str, *, edge: floa
 def sheet(grid_mm: ArrayLike, thickness_mm: float, material: str) -> Solid:
     """Thicken a surface given as a grid of points (N, M, 3) along its normals: cloth, foil, bent plates, bag walls."""
     grid = np.asarray(grid_mm, np.float64)
-    normal = np.cross(np.gradient(grid, axis=0), np.gradient(grid, axis=1))
+    normal = _cross(np.gradient(grid, axis=0), np.gradient(grid, axis=1))
     normal *= thickness_mm / 2 / (np.linalg.norm(normal, axis=2, keepdims=True) + 1e-12)
     top, low = grid + normal, grid - normal
     rim_top, rim_low = _rim(top), _rim(low)
@@ -332,8 +339,3 @@ def finish(kind: str, solids: Iterable[Solid], *, keep_pose: bool = False, recen
             rotation[2] *= -1
     shift = -rotation @ ((low + high) / 2) if recentre else np.zeros(3)
     return Phantom(kind, tuple(part.moved(rotation, shift) for part in parts))
-
-
-def extruded_ring(outer_mm: ArrayLike, inner_mm: ArrayLike, height_mm: float, material: str) -> Solid:
-    """Return a frame: the outline less one hole."""
-    return extrude(outer_mm, height_mm, material, holes_mm=[inner_mm])

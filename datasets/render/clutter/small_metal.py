@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.render.clutter.appliances import chuck
+from datasets.render.clutter.powered import chuck
 from datasets.render.clutter.shapes import (
     along_x,
     along_y,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.render.clutter.appliances import motor
 from datasets.render.clutter.boards import board, cell, heat_sink, transformer
+from datasets.render.clutter.powered import motor
 from datasets.render.clutter.shapes import (
     along_x,
     chance,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.render.clutter.appliances import motor, pistol_body
 from datasets.render.clutter.boards import board, cell
+from datasets.render.clutter.powered import motor, pistol_body
 from datasets.render.clutter.shapes import (
     along_x,
     blob,

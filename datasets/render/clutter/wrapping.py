@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.render.clutter.sewing import waves
 from datasets.render.clutter.shapes import finish, sheet, uniform, wire
-from datasets.render.clutter.soft import waves
 from datasets.render.solids import Phantom, Solid
 
 __all__ = ["Container", "Size", "box_container", "creases", "fabric"]
