@@ -115,7 +115,8 @@ def _figure_lines(report: Mapping[str, Any]) -> list[str]:
     for name, row in report["classes"].items():
         lines.append(f"| {name} | {row.get('objects', '')} | {_shown(row['ap50'])} | {_shown(row['ap50_95'])} |")
     lines += ["", "Recall of images with a threat at a share of false alarms", ""]
-    rates = [key for key in next(iter(report["image_recall_at_fpr"].values())) if key.endswith("%")]
+    keys = {key for row in report["image_recall_at_fpr"].values() for key in row if key.endswith("%")}
+    rates = sorted(keys, key=lambda rate: int(rate.removesuffix("%")))
     lines += ["| images | with, without threat | " + " | ".join(rates) + " |", "|---|---|" + "---|" * len(rates)]
     for name, row in report["image_recall_at_fpr"].items():
         counts = f"{row['images_with_threat']}, {row['images_without']}"

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--group-map", action="append", metavar="ID=GROUP", default=[], help="which of its categories is which group"
     )
+    parser.add_argument("--data-name", metavar="NAME", help="of the COCO data, in the report; default: the file's")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write evaluation.json here; default: print it")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="look at the first N images only")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
@@ -45,7 +46,15 @@ def run(arguments: argparse.Namespace) -> int:
         command = f"parcelray evaluate MODEL.onnx --coco {arguments.coco.name} " + " ".join(
             f"--group-map {text}" for text in arguments.group_map
         )
-        report = evaluate_coco(detector, arguments.coco, images, groups, command=command, seed=arguments.seed)
+        report = evaluate_coco(
+            detector,
+            arguments.coco,
+            images,
+            groups,
+            name=arguments.data_name,
+            command=command,
+            seed=arguments.seed,
+        )
     else:
         limit = f" --limit {arguments.limit}" if arguments.limit else ""
         command = f"parcelray evaluate MODEL.onnx CATALOGUE --split {arguments.split} --seed {arguments.seed}{limit}"

@@ -18,7 +18,7 @@ from datasets.records import Split
 from detector import __version__
 from detector.detector import Detector
 from detector.taxonomy import LABELS, Group
-from training.looking import GROUPS, by_group, look_at_catalogue, look_at_coco
+from training.looking import GROUPS, best_of_each, by_group, look_at_catalogue, look_at_coco
 from training.metrics import (
     FloatArray,
     IntArray,
@@ -83,6 +83,7 @@ def evaluate_coco(
     images: Path,
     group_of_category: dict[int, Group],
     *,
+    name: str | None = None,
     command: str = "",
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -93,12 +94,13 @@ def evaluate_coco(
     """
     looked = look_at_coco(detector, coco, images, group_of_category)
     report = _head(detector, command, seed)
-    report["data"] = {"name": coco.stem, "kind": "real", "split": "all", **_sizes(looked)}
+    report["data"] = {"name": name or coco.stem, "kind": "real", "split": "all", **_sizes(looked)}
     report["sources"] = {}
     for source in sorted({image.slice_of for image in looked}):
         part = [image for image in looked if image.slice_of == source]
         if any(len(image.truth_ids) for image in part):
-            report["sources"][source] = {**_sizes(part), **figures(part, GROUPS, seed), "boxes": _boxes_found(part)}
+            singled = [best_of_each(image) for image in part]
+            report["sources"][source] = {**_sizes(part), **figures(singled, GROUPS, seed), "boxes": _boxes_found(part)}
     return report
 
 

@@ -19,7 +19,7 @@ from detector.taxonomy import LABELS, Group, group_of
 from training.errors import EvaluationError
 from training.metrics import FloatArray, IntArray, ScoredImage, intersection_over_union
 
-__all__ = ["GROUPS", "by_group", "look_at_catalogue", "look_at_coco", "parse_group_map"]
+__all__ = ["GROUPS", "best_of_each", "by_group", "look_at_catalogue", "look_at_coco", "parse_group_map"]
 
 GROUPS = tuple(Group)
 _SAME_OBJECT_IOU = 0.6
@@ -90,12 +90,25 @@ def look_at_coco(
         parcel = str(entry.get("parcel_id", name))
         empty.append(_without_answer(name, parcel, str(entry.get("source", "all")), boxes, ids))
     looked = _look(detector, empty, [images / name for name, _ in entries], min_score, threads)
-    return [_found_by_group(image) for image in looked]
+    return [replace(image, found_ids=_group_ids(image.found_ids)) for image in looked]
 
 
 def by_group(images: Iterable[ScoredImage]) -> list[ScoredImage]:
     """Return the images with labels replaced by their groups; of boxes on one object the best of a group is kept."""
-    return [replace(_found_by_group(image), truth_ids=_group_ids(image.truth_ids)) for image in images]
+    return [
+        best_of_each(replace(image, truth_ids=_group_ids(image.truth_ids), found_ids=_group_ids(image.found_ids)))
+        for image in images
+    ]
+
+
+def best_of_each(image: ScoredImage) -> ScoredImage:
+    """Return the image without detections that a better one of the same class overlaps by more than 0.6 (IoU)."""
+    keep: list[int] = []
+    overlap = intersection_over_union(image.found_xyxy, image.found_xyxy)
+    for index, kind in enumerate(image.found_ids):  # highest score first
+        if not any(kind == image.found_ids[other] and overlap[index, other] > _SAME_OBJECT_IOU for other in keep):
+            keep.append(index)
+    return replace(image, found_xyxy=image.found_xyxy[keep], found_ids=image.found_ids[keep], scores=image.scores[keep])
 
 
 def parse_group_map(texts: Sequence[str]) -> dict[int, Group]:
@@ -111,16 +124,6 @@ def parse_group_map(texts: Sequence[str]) -> dict[int, Group]:
             raise EvaluationError(f"expected ID=GROUP with a group of {', '.join(GROUPS)}, got {text!r}")
         result[int(number)] = Group(group)
     return result
-
-
-def _found_by_group(image: ScoredImage) -> ScoredImage:
-    ids = _group_ids(image.found_ids)
-    keep: list[int] = []
-    overlap = intersection_over_union(image.found_xyxy, image.found_xyxy)
-    for index in range(len(ids)):  # highest score first
-        if not any(ids[index] == ids[other] and overlap[index, other] > _SAME_OBJECT_IOU for other in keep):
-            keep.append(index)
-    return replace(image, found_xyxy=image.found_xyxy[keep], found_ids=ids[keep], scores=image.scores[keep])
 
 
 def _group_ids(label_ids: IntArray) -> IntArray:

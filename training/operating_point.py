@@ -1,8 +1,8 @@
 """Chooses score calibration and alarm thresholds on a calibration split, for a stated number of false alarms.
 
-Scores are first made comparable between labels: a Platt fit per label turns the network's score into the share of
-such detections that are right on the calibration split, so that one noisy label does not decide the highest score of
-a view. One threshold over calibrated scores then serves all labels.
+Scores are first made comparable between labels, so that one noisy label does not decide the highest score of a view:
+after it, equal scores of two labels mean equal chances of being right on the calibration split. The scale stays that
+of the network's scores over all labels. One threshold then serves all labels.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from detector.detector import MIN_SCORE
 from detector.taxonomy import LABELS
 from training.errors import EvaluationError
 from training.metrics import FloatArray, LabelMatches, ScoredImage, match_labels, threshold_at_fpr
@@ -74,9 +75,8 @@ def choose_points(
         )
     points = {}
     for name, budget in budgets_per_100.items():
-        threshold = min(threshold_at_fpr(benign, budget / 100), 1.0)
         # Rounded up, so that the card's decimals keep the promise.
-        threshold = min(np.ceil(threshold * 1e6) / 1e6, 1.0)
+        threshold = np.clip(np.ceil(threshold_at_fpr(benign, budget / 100) * 1e6) / 1e6, MIN_SCORE, 1.0)
         points[name] = OperatingPoint(
             thresholds=dict.fromkeys(LABELS, float(threshold)),
             budget_per_100=budget,
@@ -88,21 +88,23 @@ def choose_points(
 
 
 def fit_calibration(images: Sequence[ScoredImage]) -> dict[str, tuple[float, float]]:
-    """Return label -> (a, b) such that sigmoid(a * logit(score) + b) is the chance that the detection is right.
+    """Return label -> (a, b): with sigmoid(a * logit(score) + b), equal scores are equally often right.
 
     A detection is right when it overlaps an object of its label that no better one found by at least half (IoU).
-    Labels with few detections are pulled towards the fit over all labels. Platt, "Probabilistic outputs for support
-    vector machines" (1999); fitted by Newton steps.
+    The chance of being right is fitted for each label and for all together (Platt, "Probabilistic outputs for support
+    vector machines", 1999); a label's chance is then expressed as the score that has it over all labels. Labels with
+    few detections are pulled towards all. Empty where nothing, or everything, is right.
     """
     matches = match_labels(images, len(LABELS))
     every = _Examples.of(matches)
     if not every.right.any() or every.right.all():
         return {}
-    shared = _fit(every, (1.0, 0.0), 1.0)
-    return {
-        label: _fit(_Examples.of([found]), shared, _PRIOR_DETECTIONS)
-        for label, found in zip(LABELS, matches, strict=True)
-    }
+    slope, offset = _fit(every, (1.0, 0.0), 1.0)
+    result = {}
+    for label, found in zip(LABELS, matches, strict=True):
+        own_slope, own_offset = _fit(_Examples.of([found]), (slope, offset), _PRIOR_DETECTIONS)
+        result[label] = round(own_slope / slope, 6), round((own_offset - offset) / slope, 6)
+    return result
 
 
 def calibrated(images: Sequence[ScoredImage], calibration: Calibration) -> list[ScoredImage]:
@@ -146,7 +148,7 @@ def _fit(examples: _Examples, start: tuple[float, float], prior: float) -> tuple
         values[0] = np.clip(values[0], *_SLOPES)
         if np.abs(step).max() < 1e-9:
             break
-    return round(float(values[0]), 6), round(float(values[1]), 6)
+    return float(values[0]), float(values[1])
 
 
 def _logit(score: FloatArray) -> FloatArray:
