@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import socket
 from pathlib import Path
@@ -107,7 +108,7 @@ def _greeting(host: str, port: int, data: Path) -> str:
         f"  OpenAPI      {url}/v1/openapi.json\n"
         f"  data         {data.resolve()}\n"
         f"Try it:\n"
-        f"  curl -sS -H 'Content-Type: image/png' --data-binary @{image} {url}/v1/scans\n"
+        f"  curl -sS -H 'Content-Type: image/png' --data-binary {shlex.quote(f'@{image}')} {url}/v1/scans\n"
         "There is no access control yet: keep it on this machine, or behind a proxy that has some.\n"
         "Stop with Ctrl-C."
     )
