@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from datasets.render.clutter import random_clutter
+from datasets.render.placement import bounds_of, turned
 from datasets.render.solids import Phantom, Solid, box, cylinder, tube
 
-__all__ = ["CONCEALMENTS", "bounds_of", "conceal", "turned"]
+__all__ = ["CONCEALMENTS", "conceal"]
 
 Group = list[Phantom]
 _ALONG_X: Final = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
@@ -34,19 +34,6 @@ def conceal(group: Group, rng: np.random.Generator) -> tuple[Group, str]:
     """Hide a group in a way drawn by chance; return the larger group and the name of the way."""
     name = str(rng.choice(sorted(CONCEALMENTS)))
     return CONCEALMENTS[name](group, rng), name
-
-
-def bounds_of(group: Sequence[Phantom]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lowest and the highest corner of a group, each (3,)."""
-    bounds = [phantom.bounds_mm() for phantom in group]
-    low = np.min([low for low, _ in bounds], axis=0).astype(np.float64)
-    return low, np.max([high for _, high in bounds], axis=0).astype(np.float64)
-
-
-def turned(group: Sequence[Phantom], rotation: NDArray[np.float64]) -> Group:
-    """Return a group turned about its centre, which becomes the origin."""
-    low, high = bounds_of(group)
-    return [phantom.moved(rotation, -(rotation @ (low + high) / 2)) for phantom in group]
 
 
 def _in_can(group: Group, rng: np.random.Generator) -> Group:

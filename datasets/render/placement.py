@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.render.compiled import compiled
 from datasets.render.solids import Phantom
 
-__all__ = ["CELL_MM", "Floor", "Grids", "about_axis", "grids_of", "random_rotation"]
+__all__ = ["CELL_MM", "Floor", "Grids", "about_axis", "bounds_of", "grids_of", "random_rotation", "turned"]
 
 CELL_MM: Final = 8.0
 _TRIES: Final = 10
@@ -65,7 +65,7 @@ class Floor:
             sinks: share of its height by which what comes later may sink into it (soft things).
             spread: how much chance there is in the choice between low and high places, 0..1.
         """
-        low, high = _bounds(group)
+        low, high = bounds_of(group)
         grids = grids_of(group, low)
         size_x, size_y = grids.low_mm.shape
         free_x, free_y = self.heights_mm.shape[0] - size_x, self.heights_mm.shape[1] - size_y
@@ -131,13 +131,32 @@ def about_axis(axis: int, angle: float) -> NDArray[np.float64]:
     return rotation
 
 
-def _bounds(group: Sequence[Phantom]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    bounds = [phantom.bounds_mm() for phantom in group]
-    low = np.min([low for low, _ in bounds], axis=0).astype(np.float64)
-    return low, np.max([high for _, high in bounds], axis=0).astype(np.float64)
+def bounds_of(group: Sequence[Phantom]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lowest and the highest corner of a group, each (3,)."""
+    corners = np.array([[np.inf] * 3, [-np.inf] * 3])
+    for phantom in group:
+        for solid in phantom.solids:
+            _widen(solid.triangles_mm, corners)
+    return corners[0], corners[1]
 
 
-@numba.njit(cache=True, fastmath=False)
+def turned(group: Sequence[Phantom], rotation: NDArray[np.float64]) -> list[Phantom]:
+    """Return a group turned about its centre, which becomes the origin."""
+    low, high = bounds_of(group)
+    return [phantom.moved(rotation, -(rotation @ (low + high) / 2)) for phantom in group]
+
+
+@compiled
+def _widen(triangles: NDArray[np.float32], corners: NDArray[np.float64]) -> None:
+    for index in range(triangles.shape[0]):
+        for corner in range(3):
+            for axis in range(3):
+                value = triangles[index, corner, axis]
+                corners[0, axis] = min(corners[0, axis], value)
+                corners[1, axis] = max(corners[1, axis], value)
+
+
+@compiled
 def _rasterise(
     triangles: NDArray[np.float32],
     origin: NDArray[np.float32],
@@ -183,7 +202,7 @@ def _rasterise(
                 high[i, j] = max(high[i, j], top)
 
 
-@numba.njit(cache=True, inline="always")
+@compiled
 def _outside(  # noqa: PLR0917  numba takes no keywords cheaply
     ax: float, ay: float, bx: float, by: float, cx: float, cy: float
 ) -> bool:
@@ -191,7 +210,7 @@ def _outside(  # noqa: PLR0917  numba takes no keywords cheaply
     return dx * (cy - ay) - dy * (cx - ax) < -0.5 * (abs(dx) + abs(dy))
 
 
-@numba.njit(cache=True)
+@compiled
 def _rests(
     heights: NDArray[np.float32], low: NDArray[np.float32], xs: NDArray[np.int64], ys: NDArray[np.int64]
 ) -> NDArray[np.float64]:

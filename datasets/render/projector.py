@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.render.compiled import compiled
 from datasets.render.solids import Phantom, Solid
 
 __all__ = ["FanGeometry", "Projection", "bounds_mm", "project", "projected_bounds"]
@@ -80,14 +80,7 @@ class Projection:
     own: tuple[tuple[int, int, int, NDArray[np.float32]], ...]
 
 
-def _jit(function: Any) -> Any:  # noqa: ANN401  numba's dispatcher has no type
-    try:
-        return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    except RuntimeError:  # nowhere to keep the compiled code: a read-only install without a home
-        return numba.njit(nogil=True, error_model="numpy")(function)
-
-
-@_jit
+@compiled
 def _widen(
     triangles: NDArray[np.float32],
     fan: tuple[int, int, float, float, float],
@@ -106,7 +99,7 @@ def _widen(
             bounds[1, 3] = max(bounds[1, 3], slope * detector)
 
 
-@_jit
+@compiled
 def _accumulate(  # noqa: PLR0917  compiled code takes its arguments by position
     triangles: NDArray[np.float32],
     weight: float,

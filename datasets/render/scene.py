@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.render.clutter import random_clutter
-from datasets.render.concealment import bounds_of, turned
 from datasets.render.contents import METAL_KINDS, PADDING_KINDS, SOFT_KINDS, SPREAD_KINDS, draw_theme
 from datasets.render.parcels import Parcel, draw_parcel
-from datasets.render.placement import Floor, about_axis, random_rotation
+from datasets.render.placement import Floor, about_axis, bounds_of, random_rotation, turned
 from datasets.render.recipe import Recipe
 from datasets.render.solids import Phantom
 from datasets.render.threat_plan import Threat, draw_threats
@@ -23,6 +22,7 @@ __all__ = ["Scene", "compose", "pack"]
 _TURNS: Final = 6
 _MISSES: Final = 4  # so many things that do not fit, and the parcel is full
 _ROOMY_MM3: Final = 400.0 * 300.0 * 150.0  # takes all the padding of its theme
+_CLOTHS: Final = 4  # different ones in one parcel, each laid several times: they take long to build
 _SPARSE: Final = 0.1  # below this share of the height a parcel holds a few things and nothing around them
 
 
@@ -110,6 +110,7 @@ def _pack_once(
 
     placed = []
     left, misses = len(threats), 0
+    stock: dict[str, Phantom] = {}
     for item in queue:
         if isinstance(item, Threat):
             left -= 1
@@ -119,17 +120,18 @@ def _pack_once(
         elif misses > _MISSES or triangles > recipe.max_triangles or (floor.filled() > wanted and not left):
             continue
         else:
-            laid = _place_benign(item, floor, rng)
+            laid = _place_benign(item, floor, rng, stock)
             misses += laid is None
         if laid is not None:
             contents += laid
             triangles += sum(solid.triangles_mm.shape[0] for phantom in laid for solid in phantom.solids)
     room = float(np.prod(parcel.inner_high_mm - parcel.inner_low_mm)) / _ROOMY_MM3
     padding = rng.integers(theme.padding[0], theme.padding[1] + 1) * min(room, 1.0) if wanted > _SPARSE else 0
+    cloths = [random_clutter(rng, kinds=PADDING_KINDS) for _ in range(min(round(padding), _CLOTHS))]
     for _ in range(round(padding)):
         if triangles > recipe.max_triangles:
             break
-        laid = _lay_soft(random_clutter(rng, kinds=PADDING_KINDS), floor, rng, anywhere=True)
+        laid = _lay_soft(cloths[int(rng.integers(len(cloths)))], floor, rng, anywhere=True)
         if laid is not None:
             contents += laid
             triangles += sum(solid.triangles_mm.shape[0] for phantom in laid for solid in phantom.solids)
@@ -158,8 +160,11 @@ def _place_threat(threat: Threat, floor: Floor, rng: np.random.Generator) -> lis
     return None
 
 
-def _place_benign(kind: str, floor: Floor, rng: np.random.Generator) -> list[Phantom] | None:
-    phantom = random_clutter(rng, kind=kind)
+def _place_benign(kind: str, floor: Floor, rng: np.random.Generator, stock: dict[str, Phantom]) -> list[Phantom] | None:
+    """Lay one more thing of a kind; people often send several of one, so half of the time it is the last one again."""
+    phantom = stock.get(kind)
+    if phantom is None or rng.random() < 0.5:
+        phantom = stock[kind] = random_clutter(rng, kind=kind)
     if kind in SOFT_KINDS:
         return _lay_soft(phantom, floor, rng, anywhere=kind in SPREAD_KINDS)
     for turn in range(3):

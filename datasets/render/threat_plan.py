@@ -7,8 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from datasets.render.concealment import bounds_of, conceal
+from datasets.render.concealment import conceal
 from datasets.render.phantoms import random_threat, threat_group
+from datasets.render.placement import bounds_of
 from datasets.render.recipe import Recipe
 from datasets.render.solids import Phantom
 from detector.taxonomy import TAXONOMY, Group

@@ -1,7 +1,7 @@
 import hashlib
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,22 @@ RECIPE = Recipe(
 )
 COUNT = 4
 SEED = 5
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+
+sys.path.insert(0, sys.argv[2])
+from test_job import COUNT, RECIPE, SEED, render_catalogue
+
+
+def kill(done, total):
+    if done == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    render_catalogue(Path(sys.argv[1]), RECIPE, COUNT, SEED, 2, on_progress=kill)
+"""
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -61,18 +77,11 @@ def test_catalogue_holds_every_view_with_its_provenance(rendered: Path) -> None:
 
 def test_killed_job_continues_to_the_same_catalogue(rendered: Path, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path;"
-        "from test_job import *; render_catalogue(Path(sys.argv[1]), RECIPE, COUNT, SEED, 1)"
-    )
     script = tmp_path / "main.py"
-    script.write_text(f"if __name__ == '__main__':\n    {code}\n")
-    process = subprocess.Popen([sys.executable, str(script), str(folder), str(Path(__file__).parent)])
-    while not list((folder / ".parts").glob("[0-9]*.json")):
-        assert process.poll() is None, "the job ended before it could be killed"
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    script.write_text(_KILLED)
+    process = subprocess.run([sys.executable, str(script), str(folder), str(Path(__file__).parent)], check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert len(list((folder / ".parts").glob("[0-9]*.json"))) >= 1
     assert not (folder / "catalogue.json").exists()
     with pytest.raises(JobError, match="another recipe or seed"):
         render_catalogue(folder, RECIPE, COUNT, SEED + 1, 1)

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from datasets.render.concealment import CONCEALMENTS, bounds_of
+from datasets.render.concealment import CONCEALMENTS
 from datasets.render.parcels import Parcel, draw_parcel
 from datasets.render.phantoms import random_threat
+from datasets.render.placement import bounds_of
 from datasets.render.recipe import Recipe
 from datasets.render.scene import compose, pack
 from datasets.render.solids import Phantom
