@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from benchmarks.report import print_table, write_json
-from datasets.render.job import render_catalogue
+from datasets.render.job import render_catalogue, worker_processes
 from datasets.render.recipe import Recipe
 from datasets.render.sample import annotations_of
 from datasets.render.scanner import random_profile, scan
@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print a table, write JSON."""
-    figures = measure(arguments.count, arguments.seed)
+    with worker_processes(1) as pool:
+        figures = pool.submit(measure, arguments.count, arguments.seed).result()
     if arguments.jobs > 1:
         figures["jobs"] = arguments.jobs
         figures["job_images_per_s"] = _job_images_per_s(arguments.count, arguments.seed, arguments.jobs)

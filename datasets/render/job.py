@@ -33,7 +33,7 @@ from datasets.render.recipe import Recipe
 from datasets.samples import Annotation, Sample
 from detector import __version__
 
-__all__ = ["LICENCE", "render_catalogue"]
+__all__ = ["LICENCE", "render_catalogue", "worker_processes"]
 
 LICENCE: Final = "CC0-1.0"
 _PARTS: Final = ".parts"
@@ -116,8 +116,7 @@ def _finished(out: Path, recipe: Recipe, count: int, seed: int) -> Catalogue:
 def _render_all(todo: Iterator[int], out: Path, recipe: Recipe, seed: int, jobs: int) -> Iterator[int]:
     """Yield each parcel's index when it is on disk."""
     pending: set[Future[int]] = set()
-    with _one_thread_each():
-        pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    with worker_processes(jobs) as pool:
         try:
             more = True
             while pending or more:
@@ -134,18 +133,18 @@ def _render_all(todo: Iterator[int], out: Path, recipe: Recipe, seed: int, jobs:
             raise JobError(
                 "a rendering process died (out of memory?); run the same command again to continue, with fewer --jobs"
             ) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let processes that start now use one thread each; libraries read this when they load."""
+def worker_processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Give processes of one thread each; libraries read from the environment how many they may use as they load."""
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_start_worker)
     try:
-        yield
+        yield pool
     finally:
+        pool.shutdown(wait=True, cancel_futures=True)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
