@@ -107,7 +107,7 @@ def random_profile(rng: np.random.Generator, *, output: str | None = None, view:
     else:
         display = _vary_grey(base.display, base.name, rng)
     field_mm = None
-    if base.name == "flat_panel" and rng.random() < 0.6:
+    if base.name == "flat_panel" and rng.random() < 0.75:
         field_mm = (float(rng.uniform(240, 420)), float(rng.uniform(200, 320)))
     source_mm = float(rng.uniform(750, 1500))
     drawn_view: View = "top" if rng.random() < 0.7 else "side"
@@ -174,7 +174,9 @@ def _vary_colour(base: ColourTable, rng: np.random.Generator) -> ColourTable:
 
 def _vary_grey(base: GreyTable, name: str, rng: np.random.Generator) -> GreyTable:
     panel = name == "flat_panel"
-    white = float(rng.uniform(0.5, 0.75) if rng.random() < 0.15 else rng.uniform(0.75, 1.25))
+    # A panel's exposure is set for dense luggage or for the open beam, so air may be anything from burnt out to mid-grey.
+    brightest = 1.9 if panel else 1.25
+    white = float(rng.uniform(0.5, 0.75) if rng.random() < 0.15 else rng.uniform(0.75, brightest))
     return replace(
         base,
         high_share=float(rng.uniform(0.0, 0.4 if panel else 1.0)),
