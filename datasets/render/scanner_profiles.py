@@ -174,7 +174,7 @@ def _vary_colour(base: ColourTable, rng: np.random.Generator) -> ColourTable:
 
 def _vary_grey(base: GreyTable, name: str, rng: np.random.Generator) -> GreyTable:
     panel = name == "flat_panel"
-    # A panel's exposure is set for dense luggage or for the open beam, so air may be anything from burnt out to mid-grey.
+    # A panel is exposed for dense luggage or for the open beam: air may be anything from burnt out to mid-grey.
     brightest = 1.9 if panel else 1.25
     white = float(rng.uniform(0.5, 0.75) if rng.random() < 0.15 else rng.uniform(0.75, brightest))
     return replace(
