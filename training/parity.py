@@ -61,7 +61,9 @@ def check_parity(network: Network, session: Session, images: Sequence[NDArray[np
         if ours.shape != theirs.shape:
             raise ExportError(f"the weights give an output of {ours.shape}, the exported network {theirs.shape}")
         difference = np.abs(ours[0].astype(np.float64) - theirs[0])
-        box_px, score = max(box_px, float(difference[:4].max())), max(score, float(difference[4:].max()))
+        # numpy's maximum, unlike Python's, hands a NaN on.
+        box_px = float(np.maximum(box_px, difference[:4].max()))
+        score = float(np.maximum(score, difference[4:].max()))
     if not (box_px <= BOX_LIMIT_PX and score <= SCORE_LIMIT):  # NaN fails too
         raise ExportError(
             f"the exported network differs from the weights by {box_px:.3g} pixels and {score:.3g} in score "

@@ -1,0 +1,60 @@
+"""Runs that are refused before torch is imported, and the data of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datasets.catalogue import Catalogue
+from datasets.errors import ResearchOnlyError
+from tests.training.conftest import make_catalogue
+from training.budget import Progress
+from training.config import RunConfig, parse_run
+from training.errors import TrainingError
+from training.labelled import load_run_data
+from training.train import train
+
+
+def run_of(catalogue: Path, out: Path, **values: object) -> RunConfig:
+    return parse_run({"name": "t", "catalogues": [str(catalogue)], "out": str(out), "epochs": 3, **values})
+
+
+def test_boxes_and_labels_reach_training(shapes: Catalogue, tmp_path: Path) -> None:
+    data = load_run_data(run_of(shapes.folder, tmp_path, val_images=4))
+    assert len(data.train) == len(shapes.images("train"))
+    assert len(data.val) == 4
+    assert data.versions == (shapes.version,)
+    records = shapes.images("train")
+    for record, image in zip(records, data.train, strict=True):
+        marks = shapes.annotations_of(record)
+        assert image.path.exists()
+        np.testing.assert_array_equal(image.xyxy, np.array([mark.xyxy for mark in marks]).reshape(-1, 4))
+
+
+def test_research_only_images_are_refused_unless_the_user_says_so(tmp_path: Path) -> None:
+    folder = make_catalogue(tmp_path / "c", research_only=True).folder
+    with pytest.raises(ResearchOnlyError):
+        train(run_of(folder, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+    assert load_run_data(run_of(folder, tmp_path / "run", allow_research_only=True)).train
+
+
+def test_a_run_neither_overwrites_nor_resumes_what_is_not_there(shapes: Catalogue, tmp_path: Path) -> None:
+    run = run_of(shapes.folder, tmp_path)
+    with pytest.raises(TrainingError, match="nothing to resume"):
+        train(run, resume=True)
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "last.pt").write_bytes(b"")
+    with pytest.raises(TrainingError, match="already holds a run"):
+        train(run)
+    Progress(3, 30.0, 10.0).save(tmp_path / "progress.json")
+    with pytest.raises(TrainingError, match="finished after 3 epochs"):
+        train(run, resume=True)
+
+
+def test_a_catalogue_without_annotated_images_is_refused(tmp_path: Path) -> None:
+    folder = make_catalogue(tmp_path / "c", count=6).folder
+    with pytest.raises(TrainingError, match="'val' split"):
+        load_run_data(run_of(folder, tmp_path))
