@@ -48,6 +48,12 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     return make_catalogue(tmp_path_factory.mktemp("shapes") / "catalogue")
 
 
+@pytest.fixture(scope="session")
+def make_shapes() -> Callable[..., Catalogue]:
+    """Return the maker of such catalogues."""
+    return make_catalogue
+
+
 @pytest.fixture
 def scored() -> Callable[..., ScoredImage]:
     """Return a maker of scored images from plain lists."""

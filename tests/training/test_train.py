@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,13 @@ import pytest
 
 from datasets.catalogue import Catalogue
 from datasets.errors import ResearchOnlyError
-from tests.training.conftest import make_catalogue
 from training.budget import Progress
 from training.config import RunConfig, parse_run
 from training.errors import TrainingError
 from training.labelled import load_run_data
 from training.train import train
+
+Make = Callable[..., Catalogue]
 
 
 def run_of(catalogue: Path, out: Path, **values: object) -> RunConfig:
@@ -33,8 +35,8 @@ def test_boxes_and_labels_reach_training(shapes: Catalogue, tmp_path: Path) -> N
         np.testing.assert_array_equal(image.xyxy, np.array([mark.xyxy for mark in marks]).reshape(-1, 4))
 
 
-def test_research_only_images_are_refused_unless_the_user_says_so(tmp_path: Path) -> None:
-    folder = make_catalogue(tmp_path / "c", research_only=True).folder
+def test_research_only_images_are_refused_unless_the_user_says_so(make_shapes: Make, tmp_path: Path) -> None:
+    folder = make_shapes(tmp_path / "c", research_only=True).folder
     with pytest.raises(ResearchOnlyError):
         train(run_of(folder, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
@@ -54,7 +56,7 @@ def test_a_run_neither_overwrites_nor_resumes_what_is_not_there(shapes: Catalogu
         train(run, resume=True)
 
 
-def test_a_catalogue_without_annotated_images_is_refused(tmp_path: Path) -> None:
-    folder = make_catalogue(tmp_path / "c", count=6).folder
+def test_a_catalogue_without_annotated_images_is_refused(make_shapes: Make, tmp_path: Path) -> None:
+    folder = make_shapes(tmp_path / "c", count=6).folder
     with pytest.raises(TrainingError, match="'val' split"):
         load_run_data(run_of(folder, tmp_path))
