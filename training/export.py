@@ -44,7 +44,8 @@ class ExportOptions:
         name: of the model; None: the run's.
         version: of the model.
         imgsz: side of the network's input, pixels; None: the run's largest.
-        catalogue: thresholds are chosen on its val split and figures measured on its test split; None: neither.
+        catalogues: thresholds are chosen on their val splits together; none: not chosen.
+        test_catalogues: figures are measured on the test split of each.
         calibrate: fit the scores of each label on the val split first.
         notes: what a user must know, kept in the card.
     """
@@ -52,7 +53,8 @@ class ExportOptions:
     name: str | None = None
     version: str = __version__
     imgsz: int | None = None
-    catalogue: Path | None = None
+    catalogues: tuple[Path, ...] = ()
+    test_catalogues: tuple[Path, ...] = ()
     calibrate: bool = True
     notes: str = ""
 
@@ -70,12 +72,13 @@ def export(source: Path, out: Path, options: ExportOptions, say: Say = print) ->
     weights, run, versions = _source(source)
     network = load_network(weights)
     imgsz = options.imgsz or int(run.get("imgsz") or network.args["imgsz"])
-    catalogue = Catalogue.load(options.catalogue) if options.catalogue else None
+    catalogues = [Catalogue.load(folder) for folder in options.catalogues]
+    tests = [Catalogue.load(folder) for folder in options.test_catalogues]
     say(f"exporting {weights} at {imgsz} pixels")
     onnx_bytes = export_onnx(weights, imgsz, OPSET)
 
     images = fixed_images(imgsz)
-    if catalogue is not None:
+    for catalogue in catalogues:
         records = catalogue.images("val")[:_PARITY_IMAGES]
         images += [decode(catalogue.path_of(record).read_bytes()) for record in records]
     parity = check_parity(lambda blob: raw_output(network, blob), OnnxSession(onnx_bytes), images, imgsz)
@@ -91,14 +94,15 @@ def export(source: Path, out: Path, options: ExportOptions, say: Say = print) ->
         operating_point="balanced",
         data_version=" ".join(versions) or "unknown",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        notes=options.notes or _default_notes(catalogue),
+        notes=options.notes or _default_notes(catalogues),
         metrics={"parity": parity.as_dict(), "weights_file_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()},
     )
-    if catalogue is not None:
-        card = _with_thresholds(card, onnx_bytes, catalogue, calibrate=options.calibrate, say=say)
-        report = evaluate_catalogue(
-            _detector(onnx_bytes, card), catalogue, "test", command="parcelray evaluate MODEL.onnx CATALOGUE"
-        )
+    if catalogues:
+        card = _with_thresholds(card, onnx_bytes, catalogues, calibrate=options.calibrate, say=say)
+    for catalogue in tests:
+        say(f"measuring on the test split of {catalogue.info.name!r}")
+        command = "parcelray evaluate MODEL.onnx CATALOGUE"
+        report = evaluate_catalogue(_detector(onnx_bytes, card), catalogue, "test", command=command)
         card = replace(card, metrics=attach_reports(card.metrics, card, [report]))
     _write(out, attach_card(onnx_bytes, card), card)
     say(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB) and {_page_path(out)}")
@@ -131,10 +135,14 @@ def add_reports(model: Path, out: Path, reports: Sequence[Path], say: Say = prin
 
 
 def _with_thresholds(
-    card: ModelCard, onnx_bytes: bytes, catalogue: Catalogue, *, calibrate: bool, say: Say
+    card: ModelCard, onnx_bytes: bytes, catalogues: Sequence[Catalogue], *, calibrate: bool, say: Say
 ) -> ModelCard:
+    kinds = {catalogue.info.source_kind for catalogue in catalogues}
+    if len(kinds) > 1:
+        raise ExportError(f"thresholds need catalogues of one kind, got {', '.join(sorted(kinds))}")
     say("choosing thresholds on the val split")
-    images = look_at_catalogue(_detector(onnx_bytes, card), catalogue, "val")
+    detector = _detector(onnx_bytes, card)
+    images = [image for catalogue in catalogues for image in look_at_catalogue(detector, catalogue, "val")]
     calibration = fit_calibration(images) if calibrate else {}
     points = choose_points(calibrated(images, calibration))
     chosen = {
@@ -157,7 +165,10 @@ def _with_thresholds(
         metrics={
             **card.metrics,
             "operating_points": chosen,
-            "thresholds_chosen_on": {"name": catalogue.info.name, "version": catalogue.version, "split": "val"},
+            "thresholds_chosen_on": [
+                {"name": one.info.name, "kind": one.info.source_kind, "version": one.version, "split": "val"}
+                for one in catalogues
+            ],
         },
     )
 
@@ -184,10 +195,12 @@ def _source(source: Path) -> tuple[Path, Mapping[str, Any], list[str]]:
     return weights, run, [str(version) for version in data["versions"]]
 
 
-def _default_notes(catalogue: Catalogue | None) -> str:
-    if catalogue is None:
+def _default_notes(catalogues: Sequence[Catalogue]) -> str:
+    if not catalogues:
         return "Thresholds were not chosen on data: export again with --catalogue before use."
-    return f"Thresholds were chosen on {catalogue.info.source_kind} images; check them on your own scanner before use."
+    return (
+        f"Thresholds were chosen on {catalogues[0].info.source_kind} images; check them on your own scanner before use."
+    )
 
 
 def _detector(onnx_bytes: bytes, card: ModelCard) -> Detector:
