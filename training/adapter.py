@@ -272,7 +272,7 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
             return
         losses = " ".join(f"{name.removesuffix('_loss')} {float(value):.3f}" for name, value in self.tloss.items())
         found = f" val mAP50 {self.metrics.get('metrics/mAP50(B)', 0.0):.3f}" if self.fresh_fitness else ""
-        rate = self.optimizer.param_groups[0]["lr"]
+        rate = self.lf(self.epoch) * self.run.lr0  # type: ignore[no-untyped-call]
         LOGGER.info(
             f"epoch {self.epoch + 1}/{self.epochs} {self.progress.elapsed_s / 60:.1f} min {self._train_rate:.1f} img/s"
             f" lr {rate:.2e} {losses}{found}"

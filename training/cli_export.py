@@ -15,7 +15,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
     parser.add_argument(
-        "--catalogue", type=Path, metavar="DIR", help="choose thresholds on its val split, measure on its test split"
+        "--catalogue",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="choose thresholds on its val split; several: on all of them together",
+    )
+    parser.add_argument(
+        "--test-catalogue",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="measure on its test split and keep the figures in the card",
     )
     parser.add_argument("--imgsz", type=int, metavar="PX", help="side of the network's input; default: the run's")
     parser.add_argument("--name", help="of the model; default: the run's")
@@ -47,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     options = ExportOptions(
         name=arguments.name,
         imgsz=arguments.imgsz,
-        catalogue=arguments.catalogue,
+        catalogues=tuple(arguments.catalogue),
+        test_catalogues=tuple(arguments.test_catalogue),
         calibrate=not arguments.no_calibration,
         notes=arguments.notes,
         **({"version": arguments.model_version} if arguments.model_version else {}),

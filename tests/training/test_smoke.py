@@ -98,7 +98,8 @@ def test_a_run_keeps_its_record_over_a_kill(trained: Path) -> None:
 @pytest.fixture(scope="module")
 def exported(trained: Path, shapes: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
-    options = ["--catalogue", str(shapes.folder), "--weights-out", str(folder / "slim.pt")]
+    options = ["--catalogue", str(shapes.folder), "--test-catalogue", str(shapes.folder)]
+    options += ["--weights-out", str(folder / "slim.pt")]
     assert main(["export", str(trained), "--out", str(folder / "model.onnx"), *options]) == 0
     return folder
 
