@@ -48,6 +48,17 @@ class ImageLimits:
     max_aspect: float = 20.0
     min_side_px: int = 16
 
+    def check_bytes(self, size_bytes: int) -> None:
+        """Refuse a file of this size.
+
+        Raises:
+            ImageTooLargeError: over the limit.
+        """
+        if size_bytes > self.max_bytes:
+            raise ImageTooLargeError(
+                f"the file has {size_bytes} bytes, over the limit of {self.max_bytes}; send it smaller"
+            )
+
     def check_size(self, width_px: int, height_px: int) -> None:
         """Refuse a picture of this size.
 
@@ -80,10 +91,7 @@ def decode(data: bytes, limits: ImageLimits | None = None) -> NDArray[np.uint8]:
         UnreadableImageError: not an image that can be screened.
     """
     limits = ImageLimits() if limits is None else limits
-    if len(data) > limits.max_bytes:
-        raise ImageTooLargeError(
-            f"the file has {len(data)} bytes, over the limit of {limits.max_bytes}; send it smaller"
-        )
+    limits.check_bytes(len(data))
     header = read_header(data)
     for width, height in header.sizes:
         limits.check_size(width, height)

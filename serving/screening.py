@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,6 @@ from serving.store.scans import NewScan, ScanStore
 __all__ = ["Clock", "Screening", "same_scan"]
 
 _T = TypeVar("_T")
-_LIMITS: Final = ImageLimits()
 _log = logging.getLogger("parcelray.serving")
 
 
@@ -104,14 +103,17 @@ class Screening:
         self._images = images
         self._late = late
         self._new_id = IdMaker()
+        self._limits = ImageLimits(max_pixels=settings.max_view_pixels)
+        # Headers decide what a budget's answer says, so they must not wait behind a large picture that is decoded.
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="header")
         self._decoders = ThreadPoolExecutor(max(2, settings.sessions), thread_name_prefix="decode")
         # Threads of its own, so that nobody who looks at pictures holds up an answer.
         self._writers = ThreadPoolExecutor(4, thread_name_prefix="store")
         self._open_pixels = 0
 
     def close(self) -> None:
-        """Wait for the last decoding and writing."""
-        for executor in (self._decoders, self._writers):
+        """Wait for the last reading, decoding and writing."""
+        for executor in (self._readers, self._decoders, self._writers):
             executor.shutdown(wait=True)
 
     async def first_answer(self, idempotency_key: str) -> tuple[str, str] | None:
@@ -187,9 +189,10 @@ class Screening:
         return await asyncio.get_running_loop().run_in_executor(self._writers, work)
 
     async def _headers(self, views: Sequence[PostedView]) -> list[_Header]:
-        """Read what the files say about themselves; microseconds, so it is done whatever the budget."""
+        """Read what the files say about themselves; milliseconds, so it is done whatever the budget."""
         loop = asyncio.get_running_loop()
-        return list(await _all_of([loop.run_in_executor(self._decoders, _header_of, view) for view in views]))
+        read = partial(_header_of, limits=self._limits)
+        return list(await _all_of([loop.run_in_executor(self._readers, read, view) for view in views]))
 
     @contextmanager
     def _room_for(self, headers: Sequence[_Header]) -> Iterator[None]:
@@ -207,7 +210,7 @@ class Screening:
         self, views: Sequence[PostedView], headers: Sequence[_Header], timeout_s: float
     ) -> list[_Picture]:
         loop = asyncio.get_running_loop()
-        pixels = [loop.run_in_executor(self._decoders, _pixels_of, view) for view in views]
+        pixels = [loop.run_in_executor(self._decoders, _pixels_of, view, self._limits) for view in views]
         _mark_seen(pixels)
         await asyncio.wait(pixels, timeout=timeout_s)
         for image in pixels:
@@ -270,19 +273,20 @@ def same_scan(first: tuple[str, str], posted: PostedScan) -> str:
     return text
 
 
-def _header_of(view: PostedView) -> _Header:
+def _header_of(view: PostedView, limits: ImageLimits) -> _Header:
     with _named(view):
+        limits.check_bytes(len(view.data))
         header = read_header(view.data)
         for width, height in header.sizes:
-            _LIMITS.check_size(width, height)
+            limits.check_size(width, height)
     width, height = header.sizes[0]
     resolution_wh = (height, width) if header.orientation >= 5 else (width, height)
     return _Header(f"image/{header.format}", resolution_wh, sum(wide * high for wide, high in header.sizes))
 
 
-def _pixels_of(view: PostedView) -> NDArray[np.uint8]:
+def _pixels_of(view: PostedView, limits: ImageLimits) -> NDArray[np.uint8]:
     with _named(view):
-        return decode(view.data, _LIMITS)
+        return decode(view.data, limits)
 
 
 @contextmanager

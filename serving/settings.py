@@ -8,6 +8,8 @@ from typing import Final
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from detector.images import ImageLimits
+
 __all__ = ["MAX_BUDGET_MS", "MIN_BUDGET_MS", "Settings", "loopback"]
 
 MIN_BUDGET_MS: Final = 1
@@ -62,6 +64,12 @@ class Settings(BaseSettings):
     )
     max_json_bytes: int = Field(default=1 * _MIB, ge=1, description="Largest JSON body or metadata part.")
     max_views: int = Field(default=8, ge=1, le=64, description="Views that one scan may have.")
+    max_view_pixels: int = Field(
+        default=16_000_000,
+        ge=1,
+        le=ImageLimits().max_pixels,
+        description="Largest picture of one view; decoding so many pixels takes up to a second in the worst format.",
+    )
     max_requests: int = Field(
         default=128, ge=1, description="Posted scans that may be open at the same time, arriving ones too."
     )
