@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import FileResponse
 
+from detector.errors import ImageError
 from detector.policy import Reason, Verdict
 from serving.dependencies import BudgetMs, IdempotencyKey, ServicesDep, StoredScan
 from serving.display import display_form, thumbnail
@@ -149,7 +150,10 @@ async def get_image(
     headers = {"Cache-Control": "private, max-age=3600"}
     try:
         if form == "original":
-            return FileResponse(services.images.path_of(view.sha256), media_type=view.media_type, headers=headers)
+            # Looked up here: once an answer has begun, a missing file can only break it off.
+            path = services.images.path_of(view.sha256)
+            stats = await asyncio.to_thread(path.stat)
+            return FileResponse(path, media_type=view.media_type, headers=headers, stat_result=stats)
         make = thumbnail if form == "thumbnail" else display_form
         async with services.display_slots:
             data, media_type = await asyncio.to_thread(
@@ -157,6 +161,8 @@ async def get_image(
             )
     except FileNotFoundError:
         raise NotFoundError("the image is no longer in the store") from None
+    except ImageError:
+        raise NotFoundError("the image is damaged and has no picture; fetch the posted bytes: form=original") from None
     return Response(data, 200, headers, media_type)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
@@ -67,6 +67,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _in_utc(value: datetime) -> datetime:
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("expected a moment between the years 1 and 9999 of UTC") from None
+    return value
+
+
 class ScanMetadata(_Strict):
     """What the scanner knows about the parcel."""
 
@@ -74,7 +82,7 @@ class ScanMetadata(_Strict):
     scanner_id: Word | None = Field(default=None, examples=["hub-3-belt-1"])
     lane: Word | None = Field(default=None, examples=["A"])
     views: list[ViewName] | None = Field(default=None, description="Names of the views in the order of the parts.")
-    captured_at: AwareDatetime | None = Field(
+    captured_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = Field(
         default=None, description="When the scanner took the images, with time zone."
     )
     tags: dict[Word, Word] = Field(default_factory=dict, max_length=_MAX_TAGS, description="Anything else.")

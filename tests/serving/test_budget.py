@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import httpx
+import numpy as np
 import pytest
 
 from detector.errors import ModelError
@@ -57,6 +60,28 @@ def test_a_budget_that_cannot_be_met_is_answered_all_the_same(
     assert (scan["verdict"], scan["reasons"]) == ("refer", ["budget_exceeded"])
     assert (scan["views"][0]["width"], scan["views"][0]["height"]) == (4000, 3000)
     wait(lambda: (_read(client, scan)["late_result"] or {}).get("verdict") == "alarm")
+
+
+def test_a_view_found_damaged_after_the_answer_has_no_picture(
+    serve: ServeInThread, fake: FakeDetector, make_png: PngMaker, wait: Wait, tmp_path: Path
+) -> None:
+    whole = cv2.imencode(".png", np.zeros((3000, 4000, 4), np.uint16))[1].tobytes()
+    picture, end = whole.index(b"IDAT") + 4, whole.rindex(b"IEND") - 4
+    # A chunk whose checksum fits, with half the picture in it: only the decoder can tell.
+    half = whole[picture : picture + 20_000]
+    chunk = len(half).to_bytes(4, "big") + b"IDAT" + half + zlib.crc32(b"IDAT" + half).to_bytes(4, "big")
+    with serve(fake) as client:
+        scan = _post(client, whole[: picture - 8] + chunk + whole[end:], 1)
+        assert (scan["verdict"], scan["reasons"]) == ("refer", ["budget_exceeded"])
+        wait(lambda: _read(client, scan)["late_result"] is not None)
+        assert _read(client, scan)["late_result"]["reasons"] == ["unreadable_view"]
+        address = scan["links"]["image:view-1"]
+        for form in ("display", "thumbnail"):
+            assert client.get(address, params={"form": form}).status_code == 404
+        assert client.get(address, params={"form": "original"}).status_code == 200
+        for file in (tmp_path / "data" / "images").glob("??/??/*"):
+            file.unlink()
+        assert client.get(address, params={"form": "original"}).status_code == 404
 
 
 def test_expired_scans_run_after_fresh_ones(

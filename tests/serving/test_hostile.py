@@ -66,6 +66,8 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], set[int]]] = {
     "zip": (lambda: b"PK\x03\x04" + b"\0" * 100, {422}),
     "png head, then noise": (lambda: _png()[:100] + np.random.default_rng(3).bytes(5_000), {422}),
     "one pixel": (partial(_black, 1, 1), {422}),
+    "more pixels than a view has": (partial(_black, 5_000, 4_000), {413}),
+    "more bytes than a view has": (lambda: _png() + b"\0" * (33 << 20), {413}),
     "a thread of pixels": (partial(_black, 20_000, 20), {413}),
 }
 
@@ -139,6 +141,8 @@ DATA = b'Content-Disposition: form-data; name="metadata"\r\n\r\n'
         (_multipart(FILE + b"x", DATA + b'{"views": ["../../etc/passwd"]}'), 422),
         (_multipart(FILE + b"x", DATA + b'{"views": ["a", "b"]}'), 422),
         (_multipart(FILE + b"x", DATA + b'{"captured_at": "2026-11-22T01:02:03"}'), 422),
+        (_multipart(FILE + b"x", DATA + b'{"captured_at": "0001-01-01T00:00:00+14:00"}'), 422),
+        (_multipart(FILE + b"x", DATA + b'{"captured_at": "9999-12-31T23:59:59-14:00"}'), 422),
         (_multipart(FILE + b"x", DATA + json.dumps({"tags": {str(n): "x" for n in range(100)}}).encode()), 422),
         (_multipart(FILE + b"x", DATA + b"{}", DATA + b"{}"), 400),
         (_multipart(*[FILE + b"x"] * 9), 400),
