@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from serving.errors import ServiceError, StoreUnavailableError
+from serving.errors import BodyTooLargeError, ServiceError, StoreUnavailableError
 
 __all__ = ["MEDIA_TYPE", "PROBLEM_RESPONSES", "Problem", "install", "problem_response"]
 
@@ -80,6 +80,8 @@ async def _service_error(request: Request, error: ServiceError) -> JSONResponse:
 
 
 async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
+    if error.status_code == BodyTooLargeError.status:
+        return problem_response(BodyTooLargeError(str(error.detail)), request.url.path)
     phrase = http.HTTPStatus(error.status_code).phrase
     slug = phrase.lower().replace(" ", "-")
     headers = dict(error.headers or {})

@@ -82,6 +82,11 @@ def test_errors_have_one_shape(  # noqa: PLR0917 - the columns of a table
     assert_problem(client.request(method, path, **more), status, slug)
 
 
+def test_a_body_that_hides_its_length_is_too_large_by_the_same_name(client: httpx.Client) -> None:
+    chunks = (b"x" * 100_000 for _ in range(20))
+    assert_problem(client.post(f"{NO_SCAN}/reviews", content=chunks, headers=JSON), 413, "too-large")
+
+
 def test_every_documented_route_has_the_shape_for_a_wrong_method(client: httpx.Client) -> None:
     paths = client.get("/v1/openapi.json").json()["paths"]
     assert len(paths) >= 8
