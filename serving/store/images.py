@@ -33,8 +33,14 @@ class ImageStore:
             OSError: the disk is full or not writable; nothing is left behind.
         """
         path = self.path_of(sha256)
-        if path.exists():
-            return
+        if not path.exists():
+            self._write(path, data)
+        # The names of new folders must survive too, up to the root that was there before. An image that was there
+        # may have been written a moment ago by another post, which has not come this far yet.
+        for folder in (path.parent, path.parent.parent, self._folder):
+            _sync_folder(folder)
+
+    def _write(self, path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
         try:
@@ -46,9 +52,6 @@ class ImageStore:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        # The names of new folders must survive too, up to the root that was there before.
-        for folder in (path.parent, path.parent.parent, self._folder):
-            _sync_folder(folder)
 
     def read(self, sha256: str) -> bytes:
         """Return the bytes of an image.
