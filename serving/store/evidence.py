@@ -105,8 +105,10 @@ def _check_rows(session: Session, record: Evidence) -> Iterator[str]:
         return  # already named: the hash cannot match
     if record.kind == "scan" and (scan := session.get(Scan, record.scan_id)) is not None:
         # An erased scan has no row; its record stays.
-        if sha256_of(scan.answer) != payload.get("answer_sha256"):
+        if sha256_of(scan.salt + scan.answer) != payload.get("answer_sha256"):
             yield f"scan {scan.id}: the stored answer is not the one that was recorded"
+        elif not _same_metadata(scan):
+            yield f"scan {scan.id}: the item id, scanner, lane or tags are not the ones that were answered"
         if scan.verdict != payload.get("verdict"):
             yield f"scan {scan.id}: the verdict is not the one that was recorded"
         recorded = {view["name"]: view["sha256"] for view in payload.get("views", [])}
@@ -125,3 +127,9 @@ def _check_rows(session: Session, record: Evidence) -> Iterator[str]:
         )
         if not same:
             yield f"scan {record.scan_id}: review {payload.get('review_id')} is not the one that was recorded"
+
+
+def _same_metadata(scan: Scan) -> bool:
+    """Whether the columns that lists search by say what the answer says."""
+    answer = json.loads(scan.answer)
+    return all(getattr(scan, name) == answer[name] for name in ("item_id", "scanner_id", "lane", "tags"))

@@ -77,7 +77,7 @@ class Scan(Base):
     answer: Mapped[str] = mapped_column(Text)
     idempotency_key: Mapped[str | None] = mapped_column(String(255), unique=True)
     request_sha256: Mapped[str] = mapped_column(String(64))
-    # Blinds the metadata's hash in the evidence chain, so that erasing the row erases what it proves.
+    # Blinds the hashes of answer and metadata in the evidence chain, so that erasing the row erases what they prove.
     salt: Mapped[str] = mapped_column(String(64))
     late_state: Mapped[str] = mapped_column(String(16), default="none")
     late_attempts: Mapped[int] = mapped_column(Integer, default=0)

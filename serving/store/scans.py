@@ -107,8 +107,10 @@ class ScanStore:
         """Keep a review and make it the scan's current one."""
         annotations = canonical([item.model_dump(mode="json") for item in review.annotations])
         with self.database.writing() as session:
-            scan = session.get_one(Scan, review.scan_id)
-            scan.review_state = review.decision.value
+            scan = session.get_one(Scan, review.scan_id, with_for_update=True)
+            newer = select(Review.id).where(Review.scan_id == review.scan_id, Review.id > review.id).limit(1)
+            if session.scalar(newer) is None:  # the last one made counts, in whatever order they arrive here
+                scan.review_state = review.decision.value
             session.add(
                 Review(
                     id=review.id,
@@ -144,7 +146,7 @@ class ScanStore:
     def count_late_attempt(self, scan_id: str) -> int:
         """Count one more try at a scan's left-over work, before it is made, and return the count."""
         with self.database.writing() as session:
-            scan = session.get_one(Scan, scan_id)
+            scan = session.get_one(Scan, scan_id, with_for_update=True)
             scan.late_attempts += 1
             return scan.late_attempts
 
@@ -152,7 +154,7 @@ class ScanStore:
         """Keep what was found after the answer had to be given."""
         result = late.model_dump(mode="json")
         with self.database.writing() as session:
-            scan = session.get_one(Scan, scan_id)
+            scan = session.get_one(Scan, scan_id, with_for_update=True)
             if scan.late_state != "pending":
                 return  # another worker was faster
             scan.late_state = "done"
@@ -247,7 +249,7 @@ def _scan_payload(new: NewScan, salt: str) -> dict[str, Any]:
         "received_at": answer.received_at.isoformat(),
         "timings_ms": answer.timings_ms.model_dump(),
         "budget_ms": answer.budget_ms,
-        "answer_sha256": sha256_of(new.text),
+        "answer_sha256": sha256_of(salt + new.text),
         "metadata_sha256": sha256_of(salt + canonical(new.metadata.model_dump(mode="json"))),
     }
 

@@ -15,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from detector.model_card import ModelCard
+from serving.schemas import ReviewDecision, ReviewOut
 from serving.services import open_store
 from serving.settings import Settings
 from serving.store.models import Base
@@ -105,6 +106,8 @@ CHANGES = {
     "UPDATE scans SET verdict = 'clear' WHERE verdict = 'alarm'": "the verdict is not the one",
     "UPDATE scans SET answer = replace(answer, 'alarm', 'clear')": "the stored answer is not the one",
     "UPDATE scans SET late_result = '{}' WHERE late_result IS NOT NULL": "the late result is not the one",
+    "UPDATE scans SET item_id = 'another parcel'": "the item id, scanner, lane or tags are not the ones",
+    "UPDATE scans SET salt = 'x'": "the stored answer is not the one",
     "UPDATE views SET sha256 = 'x'": "the image hashes are not the ones",
     "UPDATE reviews SET decision = 'confirm'": "is not the one that was recorded",
     "UPDATE reviews SET reviewer = 'somebody else'": "is not the one that was recorded",
@@ -136,6 +139,26 @@ def test_an_erased_scan_leaves_the_chain_whole(folder: Path, store: ScanStore) -
         for table in ("detections", "views", "reviews", "scans"):
             raw.execute(f"DELETE FROM {table}")
         raw.commit()
+    assert verify_chain(store).problems == ()
+
+
+def test_of_two_reviews_the_one_made_last_counts(store: ScanStore) -> None:
+    confirmed = store.find(ScanFilter(reviewed=True), before=None, limit=1)[0]
+    assert confirmed.review_state == "confirm"
+    overtaken = ReviewOut(
+        id="0" * 36,
+        scan_id=confirmed.id,
+        created_at=confirmed.received_at,
+        decision=ReviewDecision.REJECT,
+        reviewer="R. Two",
+        note="",
+        annotations=[],
+    )
+    store.add_review(overtaken)
+    assert [review.decision for review in store.reviews(confirmed.id)] == ["reject", "confirm"]
+    scan = store.get(confirmed.id)
+    assert scan is not None
+    assert scan.review_state == "confirm"
     assert verify_chain(store).problems == ()
 
 
