@@ -7,7 +7,6 @@ inside the functions that need it.
 
 from __future__ import annotations
 
-import os
 import random
 import tempfile
 import time
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.taxonomy import LABELS
-from training.budget import PROGRESS_FILE, EpochOrder, Progress, planned_epochs
+from training.budget import PROGRESS_FILE, EpochOrder, Progress, planned_epochs, put_in_place
 from training.config import RunConfig
 from training.environment import prepare_environment
 from training.errors import ExportError, WeightsError
@@ -93,23 +92,7 @@ class _CatalogueDataset(YOLODataset):  # type: ignore[misc]
 
     def get_labels(self) -> list[dict[str, Any]]:
         """Return boxes as normalised centre, width and height."""
-        return [_label_entry(image) for image in self.images]
-
-
-def _label_entry(image: LabelledImage) -> dict[str, Any]:
-    corners = image.xyxy.reshape(-1, 2, 2)
-    xywh = np.hstack([corners.mean(axis=1), corners[:, 1] - corners[:, 0]])
-    side = np.array([image.width, image.height] * 2, np.float64)
-    return {
-        "im_file": str(image.path),
-        "shape": (image.height, image.width),
-        "cls": image.label_ids.reshape(-1, 1).astype(np.float32),
-        "bboxes": (xywh / side).astype(np.float32),
-        "segments": [],
-        "keypoints": None,
-        "normalized": True,
-        "bbox_format": "xywh",
-    }
+        return [image.as_label_entry() for image in self.images]
 
 
 class Trainer(DetectionTrainer):  # type: ignore[misc]
@@ -253,7 +236,7 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
             super().save_model()
             for partial, final, keep in ((self.best, best, self.fresh_fitness), (self.last, last, True)):
                 if partial.exists():
-                    _put_in_place(partial, final, keep=keep)
+                    put_in_place(partial, final, keep=keep)
         finally:
             self.last, self.best = last, best
         here = time.monotonic() - self._process_start
@@ -320,15 +303,6 @@ def _overrides(run: RunConfig, resume: Path | None) -> dict[str, Any]:
         **{key: getattr(how, key) for key in same_name},
     }
     return {**options, "resume": str(resume)} if resume else options
-
-
-def _put_in_place(partial: Path, final: Path, *, keep: bool) -> None:
-    if not keep:
-        partial.unlink()
-        return
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(final)
 
 
 def _transfer(source: Any, target: Any) -> str:  # noqa: ANN401

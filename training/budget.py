@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-__all__ = ["PROGRESS_FILE", "EpochOrder", "Progress", "planned_epochs"]
+__all__ = ["PROGRESS_FILE", "EpochOrder", "Progress", "planned_epochs", "put_in_place"]
 
 PROGRESS_FILE: Final = "progress.json"
 
@@ -80,3 +80,13 @@ class EpochOrder:
             part = order[offset : offset + start + self.epoch_images - position]
             position += len(part)
             yield from (int(index) for index in part)
+
+
+def put_in_place(partial: Path, final: Path, *, keep: bool) -> None:
+    """Give a finished checkpoint its name once it is on the disk; without `keep`, drop it."""
+    if not keep:
+        partial.unlink()
+        return
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(final)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,22 @@ class LabelledImage:
     height: int
     label_ids: NDArray[np.int64]
     xyxy: NDArray[np.float64]
+
+    def as_label_entry(self) -> dict[str, Any]:
+        """Return what the trainer's data set keeps of an image; boxes as centre, width, height, shares of the side."""
+        corners = self.xyxy.reshape(-1, 2, 2)
+        xywh = np.hstack([corners.mean(axis=1), corners[:, 1] - corners[:, 0]])
+        side = np.array([self.width, self.height] * 2, np.float64)
+        return {
+            "im_file": str(self.path),
+            "shape": (self.height, self.width),
+            "cls": self.label_ids.reshape(-1, 1).astype(np.float32),
+            "bboxes": (xywh / side).astype(np.float32),
+            "segments": [],
+            "keypoints": None,
+            "normalized": True,
+            "bbox_format": "xywh",
+        }
 
 
 @dataclass(frozen=True, slots=True)

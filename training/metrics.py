@@ -21,6 +21,7 @@ __all__ = [
     "match_labels",
     "parcel_weights",
     "recall_at_fpr",
+    "resampled",
     "threshold_at_fpr",
 ]
 
