@@ -87,6 +87,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # who connects on reading the greeting waits for the first answer, and is not refused
     except OSError as error:
         listener.close()
         raise OSError(
