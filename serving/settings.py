@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from detector.images import ImageLimits
 
@@ -27,9 +29,10 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="Address to listen on; the default is reachable from this machine only."
     )
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on.")
-    allowed_hosts: tuple[str, ...] = Field(
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="Host names that requests may name. Empty: loopback names when bound to loopback, else any.",
+        description="Host names that requests may name, with commas between them. "
+        "Empty: loopback names when bound to loopback, else any.",
     )
     data_dir: Path = Field(
         default=Path("parcelray-data"), description="Folder of the embedded store: database and images."
@@ -86,6 +89,21 @@ class Settings(BaseSettings):
         default=256 * _MIB, ge=0, description="Free disk space below which the service is not ready."
     )
     warm_up: bool = Field(default=True, description="Run the model once before the first request is taken.")
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return [name.strip().lower() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_url(cls, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                make_url(value)
+        except ArgumentError as error:
+            raise ValueError("expected a SQLAlchemy URL, such as postgresql+psycopg://user@host/name") from error
+        return value
 
     @property
     def database(self) -> str:

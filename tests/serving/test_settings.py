@@ -19,14 +19,21 @@ def test_every_setting_is_described(name: str) -> None:
 
 def test_the_environment_is_read_and_arguments_win(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARCELRAY_BUDGET_MS", "250")
-    monkeypatch.setenv("PARCELRAY_ALLOWED_HOSTS", '["desk.example"]')
+    monkeypatch.setenv("PARCELRAY_ALLOWED_HOSTS", "Desk.example, scans.example")
     assert Settings().budget_ms == 250
-    assert Settings().hosts == ("desk.example",)
+    assert Settings().hosts == ("desk.example", "scans.example")
     assert Settings(budget_ms=300).budget_ms == 300
 
 
 def test_what_makes_no_sense_is_refused() -> None:
-    for values in ({"budget_ms": 0}, {"sessions": 0}, {"port": 70_000}, {"min_score": 2.0}, {"no_such_setting": 1}):
+    for values in (
+        {"budget_ms": 0},
+        {"sessions": 0},
+        {"port": 70_000},
+        {"min_score": 2.0},
+        {"no_such_setting": 1},
+        {"database_url": "db"},
+    ):
         with pytest.raises(ValidationError):
             Settings.model_validate(values)
 
