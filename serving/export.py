@@ -43,7 +43,8 @@ async def export_coco(services: ServicesDep) -> Response:
 
     Rejected scans are in it without annotations: they teach a model what is no weapon.
     """
-    file = await asyncio.to_thread(_build, services)
+    async with services.export_slot:
+        file = await asyncio.to_thread(_build, services)
     headers = {"Content-Disposition": 'attachment; filename="parcelray-coco.zip"'}
     return StreamingResponse(_chunks(file), headers=headers, media_type="application/zip")
 

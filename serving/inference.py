@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,9 @@ from detector.detections import Detections
 from detector.model_card import ModelCard
 from serving.errors import OverloadedError
 
-__all__ = ["InferencePool", "Job", "ScanDetector"]
+__all__ = ["BLANK_RGB", "InferencePool", "Job", "ScanDetector"]
 
+BLANK_RGB: Final[NDArray[np.uint8]] = np.full((512, 640, 3), 255, np.uint8)
 _log = logging.getLogger("parcelray.serving")
 
 
@@ -137,6 +138,12 @@ class InferencePool:
         (self._late if late else self._fresh).append(job)
         self._dispatch()
         return job
+
+    async def self_test(self, timeout_s: float) -> None:
+        """Look at an empty view when no scan waits, so that `last_error` speaks of now."""
+        job = self.submit(BLANK_RGB, late=True)
+        await asyncio.wait([job.result], timeout=timeout_s)
+        job.abandon()
 
     @property
     def waiting(self) -> int:

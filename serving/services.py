@@ -9,14 +9,13 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from alembic.util import CommandError
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from detector.errors import ModelError
 from serving.errors import BadSettingsError
-from serving.inference import InferencePool, ScanDetector
+from serving.inference import BLANK_RGB, InferencePool, ScanDetector
 from serving.late import LateWork
 from serving.screening import Screening
 from serving.settings import Settings
@@ -42,6 +41,8 @@ class Services:
     open_bytes: int = 0
     # Pictures for people must not take the cores from scans.
     display_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    # An export reads everything and takes room on the disk: one after the other.
+    export_slot: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     # One lock for each key in use, so that a retry that overtakes the first post waits for its answer.
     key_locks: weakref.WeakValueDictionary[str, asyncio.Lock] = field(default_factory=weakref.WeakValueDictionary)
 
@@ -98,6 +99,6 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
 
 async def _warm_up(pool: InferencePool) -> None:
     try:
-        await pool.submit(np.full((512, 640, 3), 255, np.uint8)).result
+        await pool.submit(BLANK_RGB).result
     except Exception as error:
         raise ModelError(f"the model fails on its first image ({error}); serve another one") from error

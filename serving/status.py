@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
@@ -18,6 +18,7 @@ from serving.services import Services
 __all__ = ["Alive", "ModelInfo", "Ready", "router"]
 
 router = APIRouter(tags=["status"])
+_SELF_TEST_S: Final = 1.0
 
 
 class Alive(BaseModel):
@@ -53,7 +54,7 @@ async def healthz() -> Alive:
 @router.get("/readyz", summary="Can scans be answered and kept?", responses={503: {"model": Ready}})
 async def readyz(services: ServicesDep, response: Response) -> Ready:
     """Answer 503 while the model fails or hangs, or the store cannot be written."""
-    checks = {"model": _model_check(services), "store": await asyncio.to_thread(_store_check, services)}
+    checks = {"model": await _model_check(services), "store": await asyncio.to_thread(_store_check, services)}
     ready = all(text == "ok" for text in checks.values())
     response.status_code = 200 if ready else 503
     return Ready(ready=ready, checks=checks, waiting_views=services.pool.waiting)
@@ -73,8 +74,11 @@ async def get_model(services: ServicesDep) -> ModelInfo:
     )
 
 
-def _model_check(services: Services) -> str:
+async def _model_check(services: Services) -> str:
     pool = services.pool
+    if pool.last_error is not None:
+        # No scan comes while the service is not ready: it has to find out by itself that the model is well again.
+        await pool.self_test(_SELF_TEST_S)
     if pool.last_error is not None:
         return f"the last inference failed: {pool.last_error}"
     if pool.oldest_running_s > services.settings.stall_s:
