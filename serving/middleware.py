@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import BodyTooLargeError, ForeignOriginError, ServiceError, WrongHostError
@@ -64,6 +65,8 @@ class Guard:
         body = receive if scope["path"] == _SCANS else _limited(receive, self._settings.max_json_bytes)
         try:
             await self._app(scope, body, send_guarded)
+        except ClientDisconnect:
+            _log.info("a client went away while it sent")
         except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer
             # A mistake of ours: the traceback goes to the log, the answer says nothing about the inside.
             _log.exception("a request failed")

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from tests.serving.conftest import FakeDetector, PngMaker, ServeInThread, Server
+    from tests.serving.conftest import FakeDetector, PngMaker, ServeInThread, Server, Wait
 
 
 OK_HEIGHT = 240
@@ -180,6 +180,19 @@ def test_bodies_are_cut_off_at_the_limit(serve: ServeInThread, fake: FakeDetecto
         # No Content-Length: counted while it streams.
         assert client.post("/v1/scans", content=chunks(), headers=headers).status_code == 413
         assert client.post("/v1/scans", content=make_png(255), headers=headers).status_code == 201
+
+
+def test_a_client_that_goes_away_is_no_mistake_of_ours(
+    serve: ServeInThread, fake: FakeDetector, wait: Wait, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "parcelray.serving")
+    with serve(fake) as client:
+        url = client.base_url
+        with socket.create_connection((url.host, url.port), timeout=10) as raw:
+            raw.sendall(b"POST /v1/scans HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n")
+            raw.sendall(b"Content-Length: 1000\r\n\r\nx")
+        wait(lambda: caplog.messages)
+    assert caplog.messages == ["a client went away while it sent"]
 
 
 def test_slow_bodies_are_given_up(serve: ServeInThread, fake: FakeDetector) -> None:
