@@ -120,11 +120,11 @@ class ModelOut(BaseModel):
 class TimingsOut(BaseModel):
     """Milliseconds of each stage; stages overlap, so they need not add up to the total."""
 
-    decode: float
+    decode: float = Field(description="Until every view was decoded, or time ran out.")
     queue: float = Field(description="Longest wait of a view for a free session.")
     inference: float = Field(description="Longest inference of a view.")
     store: float = Field(description="Making the images durable, while the model runs.")
-    total: float = Field(description="From the first byte to the record's commit.")
+    total: float = Field(description="From the request's headers to the record's writing; Server-Timing has the whole.")
 
 
 class LateResult(BaseModel):

@@ -135,8 +135,9 @@ class Screening:
         self, posted: PostedScan, headers: Sequence[_Header], clock: Clock, idempotency_key: str | None
     ) -> tuple[str, bool]:
         reserve_ms = min(self._settings.answer_reserve_ms, clock.budget_ms / 2)
+        arrived_ms = clock.elapsed_ms()
         pictures = await self._decode(posted.views, headers, clock.left_s(reserve_ms))
-        decoded_ms = clock.elapsed_ms()
+        decoded_ms = clock.elapsed_ms() - arrived_ms
         keeping = asyncio.create_task(self._keep_images(posted.views))
         jobs = [None if p.image_rgb is None else self._pool.submit(p.image_rgb) for p in pictures]
         results = [job.result for job in jobs if job is not None]
