@@ -18,7 +18,8 @@ MAX_PAGES: Final = 2
 _MAX_ENTRIES: Final = 512
 # Strips or tiles of one page; also bounds what is read from the file.
 _MAX_BLOCKS: Final = 1 << 16
-_MAX_TILE_SIDE_PX: Final = 8192
+# A tile is decoded whole, however little of the picture is in it.
+_MAX_TILE_SIDE_PX: Final = 2048
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGERS: Final = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES, _ORIENTATION, _SAMPLE_FORMAT = 256, 257, 258, 262, 277, 274, 339
@@ -121,8 +122,11 @@ def _directory(
     for index in range(entries):
         entry = at + index * step
         tag, kind = layout.unpack("H", data, entry), layout.unpack("H", data, entry + 2)
-        if tag not in wanted or kind not in _INTEGERS:
+        if tag not in wanted:
             continue
+        if tag in tags or kind not in _INTEGERS:
+            # libtiff goes by the first of two and reads more kinds: it must not see another size than the one checked.
+            raise UnreadableImageError(f"tag {tag} of a TIFF page is there twice or is no whole number; save it again")
         count = layout.unpack("Q" if layout.big else "I", data, entry + 4)
         if count > _MAX_BLOCKS:
             raise ImageTooLargeError(f"tag {tag} of a TIFF page has {count} values; save it in larger strips")

@@ -46,6 +46,21 @@ def test_float_colours_are_refused(write_tiff: TiffWriter) -> None:
         tiff_pages(write_tiff([np.zeros((20, 20, 3), np.float32)]))
 
 
+def test_a_small_picture_in_a_huge_tile_is_refused(write_tiff: TiffWriter) -> None:
+    with pytest.raises(ImageTooLargeError, match="tiles over 2048"):
+        tiff_pages(write_tiff([PAGE], tags={322: 8192, 323: 64}))
+
+
+@pytest.mark.parametrize(("at", "value"), [(0, 256), (2, 9)])
+def test_tags_that_decoders_read_in_different_ways_are_refused(at: int, value: int, write_tiff: TiffWriter) -> None:
+    data = bytearray(write_tiff([PAGE]))
+    (directory,) = struct.unpack_from("<I", data, 4)
+    # The second entry, the height: named width too, or made a signed number.
+    struct.pack_into("<H", data, directory + 2 + 12 + at, value)
+    with pytest.raises(UnreadableImageError, match="twice or is no whole number"):
+        tiff_pages(bytes(data))
+
+
 def test_many_pages_circles_and_no_page_are_refused(write_tiff: TiffWriter) -> None:
     with pytest.raises(ImageTooLargeError, match="more than 2 pages"):
         tiff_pages(write_tiff([PAGE] * 100))
