@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from detector.taxonomy import LABELS, Group, group_of
 
-__all__ = ["Detection", "Detections"]
+__all__ = ["MAX_DETECTIONS", "Detection", "Detections"]
+
+# Of one view; the weakest beyond it are not kept.
+MAX_DETECTIONS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,18 +12,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.detections import Detections
+from detector.detections import MAX_DETECTIONS, Detections
 from detector.errors import ModelCardError, ModelError
 from detector.letterbox import PAD_VALUE, letterbox
 from detector.model_card import ModelCard, read_card, verify_seal
 from detector.session import OnnxSession, Session
 from detector.yolo_head import decode_output
 
-__all__ = ["MAX_DETECTIONS", "MIN_SCORE", "SHIPPED_MODEL", "Detector"]
+__all__ = ["MIN_SCORE", "SHIPPED_MODEL", "Detector"]
 
 SHIPPED_MODEL: Final = Path(__file__).with_name("models") / "parcelray-nano.onnx"
 MIN_SCORE: Final = 0.01
-MAX_DETECTIONS: Final = 300
 _MAX_MODEL_BYTES: Final = 1 << 30
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from detector.detections import Detection, Detections
+from detector.detections import MAX_DETECTIONS, Detection, Detections
 
 __all__ = ["Decision", "Reason", "Verdict", "ViewOutcome", "above_threshold", "decide"]
 
@@ -76,9 +76,16 @@ def decide(views: Sequence[ViewOutcome], thresholds: Mapping[str, float]) -> Dec
     An alarm in any view that was read is an alarm, even if another view failed. Without an alarm every view must have
     been read, with nothing against it, for a clear; a scan without views is referred.
     """
-    troubles = tuple(dict.fromkeys(view.reason for view in views if view.reason is not None))
+    reasons = [view.reason for view in views]
+    reasons += [Reason.UNLIKE_TRAINING for view in views if view.detections and _cut(view.detections, thresholds)]
+    troubles = tuple(dict.fromkeys(reason for reason in reasons if reason is not None))
     if any(view.detections is not None and above_threshold(view.detections, thresholds) for view in views):
         return Decision(Verdict.ALARM, (Reason.ABOVE_THRESHOLD, *troubles))
     if troubles or not views:
         return Decision(Verdict.REFER, troubles or (Reason.INCOMPLETE_SCAN,))
     return Decision(Verdict.CLEAR, (Reason.NOTHING_ABOVE_THRESHOLD,))
+
+
+def _cut(detections: Detections, thresholds: Mapping[str, float]) -> bool:
+    """Whether what alarms may be missing: the list is full, and its last is not yet below every label's threshold."""
+    return len(detections) >= MAX_DETECTIONS and bool(detections.scores[-1] >= min(thresholds.values()))

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from detector.detections import Detections
+from detector.detections import MAX_DETECTIONS, Detections
 from detector.policy import Reason, Verdict, ViewOutcome, above_threshold, decide
 from detector.taxonomy import LABELS
 
@@ -49,6 +49,17 @@ def test_only_completed_inference_on_every_view_with_nothing_against_it_may_say_
             verdict = decide(views, THRESHOLDS).verdict
             whole = all(view.detections is not None and view.reason is None for view in views)
             assert verdict is (Verdict.CLEAR if whole else Verdict.REFER)
+
+
+def test_a_list_that_may_lack_an_alarm_never_says_clear() -> None:
+    lowest = min(THRESHOLDS.values())
+    for count, score, verdict in (
+        (MAX_DETECTIONS - 1, 0.4, Verdict.CLEAR),
+        (MAX_DETECTIONS, 0.4, Verdict.REFER),
+        (MAX_DETECTIONS, lowest - 0.01, Verdict.CLEAR),
+    ):
+        weak = Detections.of([[0, 0, 9, 9]] * count, [LABELS.index("handgun")] * count, [score] * count)
+        assert decide([ViewOutcome(weak)], THRESHOLDS).verdict is verdict
 
 
 def test_a_view_that_was_not_read_must_say_why() -> None:
