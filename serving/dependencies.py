@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 from fastapi import Depends, Header, Path, Request
 
@@ -12,12 +12,15 @@ from serving.services import Services
 from serving.settings import MAX_BUDGET_MS, MIN_BUDGET_MS, Settings
 from serving.store.models import Scan
 
-__all__ = ["BudgetMs", "IdempotencyKey", "ServicesDep", "SettingsDep", "StoredScan"]
+__all__ = ["NO_NUL", "BudgetMs", "IdempotencyKey", "ServicesDep", "SettingsDep", "StoredScan"]
 
 
 def _services(request: Request) -> Services:
     return cast("Services", request.app.state.services)
 
+
+# PostgreSQL takes no NUL in a text, and would answer with an error of its own.
+NO_NUL: Final = r"^[^\x00]*$"
 
 ServicesDep = Annotated[Services, Depends(_services)]
 
@@ -63,7 +66,7 @@ def _idempotency_key(
 IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 
 
-async def _stored_scan(services: ServicesDep, scan_id: Annotated[str, Path(max_length=64)]) -> Scan:
+async def _stored_scan(services: ServicesDep, scan_id: Annotated[str, Path(max_length=64, pattern=NO_NUL)]) -> Scan:
     scan = await asyncio.to_thread(services.store.get, scan_id)
     if scan is None:
         raise NotFoundError(f"there is no scan {scan_id!r}; GET /v1/scans lists them")

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse
 
 from detector.errors import ImageError
 from detector.policy import Reason, Verdict
-from serving.dependencies import BudgetMs, IdempotencyKey, ServicesDep, StoredScan
+from serving.dependencies import NO_NUL, BudgetMs, IdempotencyKey, ServicesDep, StoredScan
 from serving.display import display_form, thumbnail
 from serving.errors import NotFoundError, OverloadedError
 from serving.intake import read_scan
@@ -72,11 +72,12 @@ async def post_scan(request: Request, services: ServicesDep, budget_ms: BudgetMs
                 text, replayed = same_scan(first, posted), True
             else:
                 text, replayed = await services.screening.screen(posted, clock, key)
-    headers = {"Server-Timing": f"total;dur={clock.elapsed_ms():.1f}"}
+    headers = {
+        "Location": f"/v1/scans/{json.loads(text)['id']}",
+        "Server-Timing": f"total;dur={clock.elapsed_ms():.1f}",
+    }
     if replayed:
         headers["Idempotency-Replayed"] = "true"
-    else:
-        headers["Location"] = f"/v1/scans/{json.loads(text)['id']}"
     return Response(text, 200 if replayed else 201, headers, "application/json")
 
 
@@ -102,10 +103,12 @@ def _open_request(services: Services, request: Request) -> Iterator[None]:
 async def list_scans(  # noqa: PLR0917 - each is a named query parameter
     services: ServicesDep,
     verdict: Verdict | None = None,
-    scanner_id: Annotated[str | None, Query(max_length=128)] = None,
-    item_id: Annotated[str | None, Query(max_length=128)] = None,
+    scanner_id: Annotated[str | None, Query(max_length=128, pattern=NO_NUL)] = None,
+    item_id: Annotated[str | None, Query(max_length=128, pattern=NO_NUL)] = None,
     reviewed: bool | None = None,
-    cursor: Annotated[str | None, Query(max_length=36, description="`next` of the page before.")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=36, pattern=NO_NUL, description="`next` of the page before.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ScanPage:
     """Return one page; `next` is the cursor of the following one."""

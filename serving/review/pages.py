@@ -16,7 +16,7 @@ from starlette.templating import Jinja2Templates
 
 from detector import __version__
 from detector.taxonomy import ATTRIBUTES, LABELS, TAXONOMY, Group
-from serving.dependencies import ServicesDep, StoredScan
+from serving.dependencies import NO_NUL, ServicesDep, StoredScan
 from serving.reviews import review_out
 from serving.scans import scan_out
 from serving.schemas import ReviewOut, ScanOut, ViewOut
@@ -62,8 +62,8 @@ async def list_page(
     request: Request,
     services: ServicesDep,
     show: Show = "todo",
-    item: Annotated[str, Query(max_length=128)] = "",
-    cursor: Annotated[str | None, Query(max_length=36)] = None,
+    item: Annotated[str, Query(max_length=128, pattern=NO_NUL)] = "",
+    cursor: Annotated[str | None, Query(max_length=36, pattern=NO_NUL)] = None,
 ) -> HTMLResponse:
     """Show scans as a wall of pictures."""
     item = item.strip()

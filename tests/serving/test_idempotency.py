@@ -24,6 +24,7 @@ def test_a_retry_gets_the_first_answer(client: httpx.Client, make_png: PngMaker)
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.content == first.content
     assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.headers["Location"] == first.headers["Location"] == first.json()["links"]["self"]
     assert "Idempotency-Replayed" not in first.headers
     assert len(client.get("/v1/scans", params={"item_id": "idem-1"}).json()["items"]) == 1
 
