@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from detector.images import ImageLimits
 from serving.errors import (
     BadRequestError,
     BodyTooLargeError,
@@ -136,7 +137,8 @@ async def _read_raw(request: Request, settings: Settings) -> tuple[list[tuple[st
         raise InvalidContentError(f"unknown parameters {unknown}; known parameters: {', '.join(sorted(known))}")
     name = _checked_name(query.pop("view", _DEFAULT_VIEW))
     metadata = checked_metadata(query)
-    return [(name, await read_body(request, settings.max_body_bytes, settings.receive_timeout_s))], metadata
+    limit = min(settings.max_body_bytes, ImageLimits().max_bytes)
+    return [(name, await read_body(request, limit, settings.receive_timeout_s))], metadata
 
 
 async def _read_form(request: Request, settings: Settings) -> FormData:
