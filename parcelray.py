@@ -1,4 +1,6 @@
-"""The command line: `parcelray COMMAND`, also `python -m parcelray COMMAND`.
+"""ParcelRay finds firearms, their parts and ammunition in X-ray images of parcels.
+
+The command line is `parcelray COMMAND`, also `python -m parcelray COMMAND`.
 
 Each room brings its own commands in a `cli` module with `add_arguments(parser)` and `run(arguments) -> int`.
 Only the room of the command that was asked for is imported, so that a serving install never needs torch.
@@ -21,6 +23,7 @@ COMMANDS: Final = {
     "export": ("training.cli_export", "turn trained weights into a checked ONNX model with its card"),
     "bench": ("benchmarks.cli", "measure speed: latency, render"),
 }
+_ROOMS: Final = frozenset({"training", "datasets", "benchmarks"})
 # What an import error of one of these packages means: the extra that brings it.
 _EXTRA_OF: Final = {
     **dict.fromkeys(("numba", "xraydb", "tqdm", "yaml"), "render"),
@@ -54,10 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = build_parser(command).parse_args(words)
         return int(importlib.import_module(COMMANDS[arguments.command][0]).run(arguments))
     except ModuleNotFoundError as error:
-        extra = _EXTRA_OF.get((error.name or "").split(".")[0])
-        if extra is None:
+        package = (error.name or "").split(".")[0]
+        if package in _ROOMS:  # the serving image has only part of the house
+            print(f"parcelray {command}: not part of this installation; run it from a full checkout", file=sys.stderr)
+        elif package in _EXTRA_OF:
+            extra = _EXTRA_OF[package]
+            print(f"parcelray {command}: needs the {extra!r} extra: pip install 'parcelray[{extra}]'", file=sys.stderr)
+        else:
             raise
-        print(f"parcelray {command}: needs the {extra!r} extra: pip install 'parcelray[{extra}]'", file=sys.stderr)
     except (ParcelRayError, OSError) as error:
         print(f"parcelray {command}: {error}", file=sys.stderr)
     except KeyboardInterrupt:
