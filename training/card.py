@@ -58,7 +58,7 @@ def model_card_page(card: ModelCard) -> str:
         "",
         f"- Exported {card.created}, licence {card.licence}",
         f"- Network input {card.input_size_px} x {card.input_size_px} pixels, head `{card.head}`",
-        f"- Trained on catalogue version `{card.data_version}`",
+        f"- Trained on the catalogues with version {', '.join(f'`{v[:16]}`' for v in card.data_version.split())}",
         f"- Labels: {', '.join(card.classes)}",
         f"- Notes: {card.notes}" if card.notes else "",
         "",
@@ -112,7 +112,7 @@ def _evaluation(report: Mapping[str, Any]) -> list[str]:
 
 def _figure_lines(report: Mapping[str, Any]) -> list[str]:
     lines = ["| class | objects | AP50 | AP50:95 |", "|---|---|---|---|"]
-    for name, row in report["classes"].items():
+    for name, row in sorted(report["classes"].items(), key=lambda item: item[0] == "mean"):  # the mean stands last
         lines.append(f"| {name} | {row.get('objects', '')} | {_shown(row['ap50'])} | {_shown(row['ap50_95'])} |")
     lines += ["", "Recall of images with a threat at a share of false alarms", ""]
     keys = {key for row in report["image_recall_at_fpr"].values() for key in row if key.endswith("%")}
