@@ -17,18 +17,9 @@ from detector.errors import ImageError
 from detector.images import decode
 from detector.letterbox import letterbox
 
-__all__ = ["add_arguments", "measure", "run"]
+__all__ = ["measure", "run"]
 
 _WARM_UP = 5
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `bench latency`."""
-    parser.add_argument("images", nargs="*", type=Path, help="image files to post (default: the shipped sample scan)")
-    parser.add_argument("--model", type=Path, help="ONNX file (default: the shipped model)")
-    parser.add_argument("--count", type=int, default=100, help="timed views (default 100)")
-    parser.add_argument("--sessions", type=int, default=2, help="parallel sessions for the throughput row (default 2)")
-    parser.add_argument("--out", type=Path, help="write the figures as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:

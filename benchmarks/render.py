@@ -17,18 +17,10 @@ from datasets.render.sample import annotations_of
 from datasets.render.scanner import random_profile, scan
 from datasets.render.scene import compose
 
-__all__ = ["add_arguments", "measure", "run"]
+__all__ = ["measure", "run"]
 
 _SIZE_WH = (640, 512)
 _WARM_UP = 3
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `bench render`."""
-    parser.add_argument("--count", type=int, default=40, help="timed images (default 40)")
-    parser.add_argument("--jobs", type=int, default=1, help="processes of the whole-job row (default 1)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the images (default 0)")
-    parser.add_argument("--out", type=Path, help="write the figures as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
