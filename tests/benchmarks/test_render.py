@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.render import add_arguments, run
+from benchmarks.cli import add_arguments, run
 
 
 def test_bench_render_prints_every_stage_and_writes_the_machine_beside_the_figures(
@@ -13,7 +13,7 @@ def test_bench_render_prints_every_stage_and_writes_the_machine_beside_the_figur
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     out = tmp_path / "render.json"
-    assert run(parser.parse_args(["--count", "2", "--out", str(out)])) == 0
+    assert run(parser.parse_args(["render", "--count", "2", "--out", str(out)])) == 0
     printed = capsys.readouterr().out
     document = json.loads(out.read_text())
     figures = document["figures"]
