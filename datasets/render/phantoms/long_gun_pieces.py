@@ -223,16 +223,10 @@ def rear_of(a: Assembly, rng: Generator, family: str, rear: float, furniture: st
             (rear + long - 26, -12),
             (rear, -12),
         ]
-        hole = rounded(
-            np.array(
-                [(rear + 8, 0), (rear + long - 8, 0), (rear + long - 6, -58), (rear + long - 20, -6), (rear + 8, -6)]
-            ),
-            2,
-        )
         a.plate(
             rounded(ring, 5),
             6,
             "steel",
             z=offset,
-            holes=[hole] if False else [rounded(rectangle(rear + 8, -7, rear + long - 30, 0), 2)],
+            holes=[rounded(rectangle(rear + 8, -7, rear + long - 30, 0), 2)],
         )
