@@ -9,7 +9,7 @@ import numpy as np
 
 from datasets.render.clutter import random_clutter
 from datasets.render.placement import bounds_of, turned
-from datasets.render.solids import Phantom, Solid, box, cylinder, tube
+from datasets.render.solids import Phantom, Solid, box, cylinder, ellipsoid, tube
 
 __all__ = ["CONCEALMENTS", "conceal"]
 
@@ -28,6 +28,7 @@ _SHEETS: Final = (
     ("zinc_alloy", 1.0, 4.0),
 )
 _ELECTRONICS: Final = ("laptop", "circuit_board")
+_GOODS: Final = ("bottle", "can", "food_box", "fruit", "fruit", "grains", "jar", "shoe", "tool_heap")
 
 
 def conceal(group: Group, rng: np.random.Generator) -> tuple[Group, str]:
@@ -94,8 +95,46 @@ def _with_plates(group: Group, rng: np.random.Generator) -> Group:
     return [*group, *hosts]
 
 
+def _in_toy(group: Group, rng: np.random.Generator) -> Group:
+    """Return the group in the belly of a plush toy: stuffing and cloth around it, limbs and eyes outside."""
+    low, high = bounds_of(group)
+    radii = (high - low) * rng.uniform(0.62, 0.8) + 8.0
+    belly, head = radii, np.full(3, float(radii[1:].max()) * rng.uniform(0.6, 0.9))
+    neck = (float(belly[0] + head[0] * 0.8), 0.0, 0.0)
+    stuffing = [ellipsoid(belly.tolist(), "foam"), _at(ellipsoid(head.tolist(), "foam"), neck)]
+    skin = [part for solid in stuffing for part in _skin_of(solid, rng.uniform(1.02, 1.05))]
+    limbs = [
+        _at(ellipsoid((belly * (0.4, 0.25, 0.4)).tolist(), "cotton"), (x * float(belly[0]), y * float(belly[1]), 0))
+        for x, y in ((0.6, 1.0), (0.6, -1.0), (-0.8, 0.9), (-0.8, -0.9))
+    ]
+    eyes = [
+        _at(ellipsoid((4, 4, 3), "glass", sides=10, rings=6), (neck[0], side * 0.4 * float(head[1]), float(head[2])))
+        for side in (-1, 1)
+    ]
+    toy = Phantom("concealment/toy", (*stuffing, *skin, *limbs, *eyes))
+    return [*group, toy.moved(offset_mm=(low + high) / 2)]
+
+
+def _skin_of(solid: Solid, scale: float) -> list[Solid]:
+    low, high = Phantom("", (solid,)).bounds_mm()
+    centre = (low + high) / 2
+    around = solid.moved(offset_mm=-centre)
+    return [
+        Solid(part.triangles_mm, "cotton", part.weight).moved(offset_mm=centre)
+        for part in (around.scaled(scale), around.cavity())
+    ]
+
+
 def _with_electronics(group: Group, rng: np.random.Generator) -> Group:
-    host = random_clutter(rng, kind=str(rng.choice(_ELECTRONICS)))
+    return _with_host(group, rng, str(rng.choice(_ELECTRONICS)))
+
+
+def _with_goods(group: Group, rng: np.random.Generator) -> Group:
+    return _with_host(group, rng, str(rng.choice(_GOODS)))
+
+
+def _with_host(group: Group, rng: np.random.Generator, kind: str) -> Group:
+    host = random_clutter(rng, kind=kind)
     host_low, host_high = host.bounds_mm()
     size = host_high - host_low
     if size[2] > min(size[0], size[1]):
@@ -166,8 +205,10 @@ CONCEALMENTS: Final[dict[str, Callable[[Group, np.random.Generator], Group]]] = 
     "in_can": _in_can,
     "in_foil": _in_foil,
     "in_tin": _in_tin,
+    "in_toy": _in_toy,
     "on_edge": _on_edge,
     "taped_to_block": _taped_to_block,
     "with_electronics": _with_electronics,
+    "with_goods": _with_goods,
     "with_plates": _with_plates,
 }

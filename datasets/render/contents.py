@@ -10,13 +10,13 @@ import numpy as np
 
 from datasets.render import clutter
 
-__all__ = ["METAL_KINDS", "PADDING_KINDS", "SOFT_KINDS", "SPREAD_KINDS", "THEMES", "Theme", "draw_theme"]
+__all__ = ["DAILY_KINDS", "METAL_KINDS", "PADDING_KINDS", "SOFT_KINDS", "SPREAD_KINDS", "THEMES", "Theme", "draw_theme"]
 
 # These give way: they are squeezed to fit and take little room from what lies over them.
-SOFT_KINDS: Final = frozenset({"clothes", "crumpled_cloth", "jeans", "towel"})
+SOFT_KINDS: Final = frozenset({"clothes", "crumpled_cloth", "folded_pack", "jeans", "towel"})
 # These lie anywhere, also through one another: folds and layers.
-SPREAD_KINDS: Final = frozenset({"clothes", "crumpled_cloth"})
-PADDING_KINDS: Final = ("clothes", "crumpled_cloth", "jeans", "clothes")
+SPREAD_KINDS: Final = frozenset({"clothes", "crumpled_cloth", "findings", "folded_pack"})
+PADDING_KINDS: Final = ("clothes", "crumpled_cloth", "jeans", "folded_pack")
 _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "cloth": tuple(sorted(SOFT_KINDS)),
     "wardrobe": clutter.SOFT,
@@ -27,7 +27,18 @@ _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "toys": clutter.TOYS,
     "metal": clutter.SMALL_METAL,
     "look_alikes": clutter.LOOK_ALIKES,
+    "food": ("bottle", "can", "food_box", "fruit", "fruit", "glass_bottle", "grains", "grains", "jar", "thermos"),
+    "desktop": (
+        "cables", "charger", "circuit_board", "circuit_board", "hard_disk", "keyboard", "laptop", "power_supply",
+        "speaker",
+    ),
 }
+# What a full bag holds beside its theme: little of it is dense, all of it shows.
+DAILY_KINDS: Final = (
+    "belt", "bottle", "cables", "cables", "charger", "coins", "cosmetics", "cutlery", "d_rings", "findings", "fruit",
+    "grains", "headphones", "jar", "jewellery", "keys", "lighters", "paper_clips", "pens", "power_bank", "razors",
+    "shoe", "spectacles", "strap_clips", "toothbrush", "tube_of_cream", "umbrella", "watch", "wire_coil", "zip_pulls",
+)
 # What makes a parcel hard: metal that looks like parts of a firearm, and what has the shape of a pistol.
 METAL_KINDS: Final = (*clutter.LOOK_ALIKES, *clutter.LOOK_ALIKES, *clutter.SMALL_METAL, *clutter.TOOLS)
 
@@ -60,6 +71,8 @@ THEMES: Final = (
     Theme("tools", 1.5, {"cloth": 0.5, "tools": 5, "metal": 2, "look_alikes": 1}),
     Theme("machine parts", 0.7, {"metal": 3, "look_alikes": 4, "cloth": 0.5}),
     Theme("kitchen", 1.0, {"cloth": 0.5, "kitchen": 5, "metal": 0.3}),
+    Theme("food", 1.0, {"food": 5, "kitchen": 1, "cloth": 0.7}, (0, 4)),
+    Theme("desktop", 0.9, {"desktop": 4, "electronics": 1.5, "metal": 0.5}),
     Theme("toiletry", 0.6, {"toiletry": 5, "cloth": 1}),
     Theme("toys", 0.7, {"toys": 5, "cloth": 1, "electronics": 0.5}, (0, 4)),
     Theme("mixed", 2.5, dict.fromkeys(_GROUPS, 1.0), (0, 6)),

@@ -23,7 +23,7 @@ _PRESET_FOLDER: Final = Path(__file__).parent / "recipes"
 PRESETS: Final = ("train", "calibration", "test")
 _IMAGE_FORMATS: Final = ("jpeg", "png")
 # Raised whenever the renderer changes what a recipe gives, so that a half-done job is never continued by other code.
-_RENDERER_VERSION: Final = 1
+_RENDERER_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,7 @@ class Recipe:
         bare_share: contents on a tray or the bare belt.
         close_up_share: small parcels with few objects, so that parts and cartridges are large in the image.
         second_parcel_share: another parcel touches the first, as on a full belt.
+        dense_share: parcels and bags that are full: packs of cloth from side to side, daily things, small metal.
         firearm_share: parcels with one or two firearms.
         part_share: parcels with one to four loose parts.
         ammunition_share: parcels with ammunition.
@@ -50,6 +51,7 @@ class Recipe:
         min_visibility: a threat that can be told apart less than this gets no label.
         occluded_below: a labelled threat with less visibility than this carries the attribute `occluded`.
         min_area_px: a threat that covers fewer pixels gets no label.
+        min_inside: a threat of which the image's border leaves less gets no label.
         max_triangles: packing stops here.
         families: where a label is named, only these phantom families of it are used.
         holdout_families: phantom families that are never used, by label.
@@ -66,6 +68,7 @@ class Recipe:
     bare_share: float = 0.06
     close_up_share: float = 0.2
     second_parcel_share: float = 0.05
+    dense_share: float = 0.4
     firearm_share: float = 0.35
     part_share: float = 0.25
     ammunition_share: float = 0.12
@@ -75,6 +78,7 @@ class Recipe:
     min_visibility: float = 0.2
     occluded_below: float = 0.5
     min_area_px: float = 30.0
+    min_inside: float = 0.3
     max_triangles: int = 150_000
     families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     holdout_families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

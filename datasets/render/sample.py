@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from datasets.render.indistinct import merge_indistinct
 from datasets.render.recipe import Recipe
 from datasets.render.scanner import Footprint, random_profile, scan
 from datasets.render.scene import compose
@@ -71,11 +72,13 @@ def annotations_of(
 ) -> tuple[Annotation, ...]:
     """Return an annotation for every labelled phantom that can be seen; boxes are the extents of the masks."""
     annotations = []
-    for footprint in footprints:
+    for footprint in merge_indistinct(phantoms, footprints):
         phantom = phantoms[footprint.phantom_index]
         if phantom.label is None:
             continue
         if footprint.visibility < recipe.min_visibility or footprint.area_px < recipe.min_area_px:
+            continue
+        if footprint.inside < recipe.min_inside:
             continue
         attributes = list(phantom.attributes)
         if footprint.visibility < recipe.occluded_below:

@@ -33,6 +33,7 @@ class Footprint:
         visibility: share of the mask that would look different without the object, 0 to 1.
         area_px: pixels in the mask.
         truncated: whether part of it lies outside the image.
+        inside: share of the extent of its shadow that lies inside the image, 0 to 1.
     """
 
     phantom_index: int
@@ -41,6 +42,7 @@ class Footprint:
     visibility: float
     area_px: int
     truncated: bool
+    inside: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +82,7 @@ def scan(
     ideal = transmission(projection.lengths_mm, *beam)
     footprints = [
         _footprint(
-            (index, row, column, own), projection, ideal, beam, profile, truncated=_outside(phantoms[index], geometry)
+            (index, row, column, own), projection, ideal, beam, profile, inside=_inside(phantoms[index], geometry)
         )
         for index, row, column, own in projection.own
     ]
@@ -149,15 +151,17 @@ def _window(span: list[float], limit: float, rng: np.random.Generator) -> list[f
     return [start, start + limit]
 
 
-def _outside(phantom: Phantom, geometry: FanGeometry) -> bool:
-    """Tell whether part of the phantom's shadow lies outside the image."""
+def _inside(phantom: Phantom, geometry: FanGeometry) -> float:
+    """Return the share of the extent of the phantom's shadow that lies inside the image."""
     low_u, high_u, low_y, high_y = projected_bounds(
         phantom.solids, geometry.view, geometry.source_axis_mm, geometry.source_depth_mm, geometry.detector_mm
     )
     left = geometry.first_column_mm - geometry.column_pitch_mm / 2
     top = geometry.first_row_mm - geometry.row_pitch_mm / 2
     right, bottom = left + geometry.columns * geometry.column_pitch_mm, top + geometry.rows * geometry.row_pitch_mm
-    return low_u < left or high_u > right or low_y < top or high_y > bottom
+    across = max(min(high_u, right) - max(low_u, left), 0.0) / (high_u - low_u)
+    along = max(min(high_y, bottom) - max(low_y, top), 0.0) / (high_y - low_y)
+    return float(across * along)
 
 
 def _footprint(
@@ -167,13 +171,13 @@ def _footprint(
     beam: tuple[NDArray[np.float32], Response],
     profile: ScannerProfile,
     *,
-    truncated: bool,
+    inside: float,
 ) -> Footprint:
     """Cut the mask out of the phantom's own lengths and ask how much of it changes what is seen."""
     index, first_row, first_column, own_mm = own
     mask = np.abs(own_mm).sum(axis=0) > MASK_MM
     if not mask.any():
-        return Footprint(index, (0.0, 0.0, 0.0, 0.0), np.zeros((0, 0), np.bool_), 0.0, 0, truncated=True)
+        return Footprint(index, (0.0, 0.0, 0.0, 0.0), np.zeros((0, 0), np.bool_), 0.0, 0, True, 0.0)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     area = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     mask = np.ascontiguousarray(mask[area])
@@ -190,7 +194,7 @@ def _footprint(
     noise = np.sqrt(present / photons + sensor.read_noise**2) / (present + floor)
     visible = np.abs(contrast) > np.maximum(0.04, noise.mean(axis=0))
     xyxy = (float(left), float(top), float(left + mask.shape[1]), float(top + mask.shape[0]))
-    return Footprint(index, xyxy, mask, float(visible.mean()), int(mask.sum()), truncated)
+    return Footprint(index, xyxy, mask, float(visible.mean()), int(mask.sum()), inside < 1.0, inside)
 
 
 def _turned(image: NDArray[np.generic], turn: tuple[bool, bool, bool]) -> NDArray[np.generic]:

@@ -90,6 +90,20 @@ BASE_PROFILES: Final[Mapping[str, ScannerProfile]] = MappingProxyType(
 )
 
 
+_CLIPPED: Final = 0.05
+# How often a look is drawn within its output: orange, green and blue on white are what most makers show, and single
+# energy is mostly a flat panel.
+_SHARES: Final = {
+    "ochre_teal": 2.4,
+    "pure_blue": 1.0,
+    "orange_blue": 1.2,
+    "amber_navy": 1.6,
+    "vivid": 0.6,
+    "line_grey": 1.0,
+    "flat_panel": 1.5,
+}
+
+
 def random_profile(rng: np.random.Generator, *, output: str | None = None, view: str | None = None) -> ScannerProfile:
     """Return a random scanner; `output` ("colour", "grey") and `view` ("top", "side") are drawn where None.
 
@@ -100,7 +114,8 @@ def random_profile(rng: np.random.Generator, *, output: str | None = None, view:
         raise ValueError(f"expected output colour or grey and view top or side, got {output!r} and {view!r}")
     wanted = output or ("colour" if rng.random() < 0.75 else "grey")
     names = [name for name, profile in BASE_PROFILES.items() if profile.output == wanted]
-    base = BASE_PROFILES[names[int(rng.integers(len(names)))]]
+    weights = np.array([_SHARES[name] for name in names])
+    base = BASE_PROFILES[names[int(rng.choice(len(names), p=weights / weights.sum()))]]
     display: ColourTable | GreyTable
     if isinstance(base.display, ColourTable):
         display = _vary_colour(base.display, rng)
@@ -109,6 +124,8 @@ def random_profile(rng: np.random.Generator, *, output: str | None = None, view:
     field_mm = None
     if base.name == "flat_panel" and rng.random() < 0.75:
         field_mm = (float(rng.uniform(240, 420)), float(rng.uniform(200, 320)))
+    elif base.name != "flat_panel" and rng.random() < _CLIPPED:  # the scan starts late or ends early
+        field_mm = (1e6, float(rng.uniform(180, 420)))
     source_mm = float(rng.uniform(750, 1500))
     drawn_view: View = "top" if rng.random() < 0.7 else "side"
     if view is not None:
@@ -132,7 +149,7 @@ def random_profile(rng: np.random.Generator, *, output: str | None = None, view:
 
 def _vary_sensor(base: Sensor, rng: np.random.Generator) -> Sensor:
     factor = np.exp(rng.normal(0.0, 0.5, 8))
-    photons = float(np.exp(rng.uniform(np.log(4000), np.log(60000))))
+    photons = float(np.exp(rng.uniform(np.log(1500), np.log(40000))))
     blur = float(rng.uniform(0.35, 0.75) if base.vignette == 0 else rng.uniform(0.6, 1.6))
     return replace(
         base,
@@ -140,11 +157,12 @@ def _vary_sensor(base: Sensor, rng: np.random.Generator) -> Sensor:
         scatter=float(min(base.scatter * factor[0], 0.06)),
         haze=float(min(base.haze * factor[1], 0.15)),
         blur_px=(blur, float(blur * rng.uniform(0.9, 1.2))),
-        row_flicker=base.row_flicker * float(factor[2]),
+        row_flicker=base.row_flicker * float(2.0 * factor[2]),
         row_drift=base.row_drift * float(factor[3]),
         column_spread=base.column_spread * float(factor[4]),
         dead_columns=base.dead_columns * float(factor[5]),
         vignette=float(rng.uniform(0.0, 0.5)) if base.vignette else 0.0,
+        speed_jitter_px=float(rng.uniform(0.3, 1.4)) if not base.vignette and rng.random() < 0.15 else 0.0,
     )
 
 
@@ -159,7 +177,7 @@ def _vary_colour(base: ColourTable, rng: np.random.Generator) -> ColourTable:
         palette=base.palette.blended(others[int(rng.integers(len(others)))], float(rng.uniform(0.0, 0.45))),
         background_rgb=background,
         air_attenuation=float(rng.uniform(0.0, 0.025)),
-        black_attenuation=float(rng.uniform(3.2, 9.0)),
+        black_attenuation=float(rng.uniform(4.2, 10.0)),
         gamma=float(rng.uniform(0.5, 0.85)),
         local_contrast=float(rng.uniform(0.0, 0.22)),
         sharpen=float(rng.uniform(0.2, 1.8)),

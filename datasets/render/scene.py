@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.render.clutter import random_clutter
-from datasets.render.contents import METAL_KINDS, PADDING_KINDS, SOFT_KINDS, SPREAD_KINDS, draw_theme
+from datasets.render.clutter.stuffing import findings, folded_pack
+from datasets.render.contents import DAILY_KINDS, METAL_KINDS, PADDING_KINDS, SOFT_KINDS, SPREAD_KINDS, draw_theme
 from datasets.render.parcels import Parcel, draw_parcel
 from datasets.render.placement import Floor, about_axis, bounds_of, random_rotation, turned
 from datasets.render.recipe import Recipe
@@ -23,6 +24,7 @@ _TURNS: Final = 6
 _MISSES: Final = 4  # so many things that do not fit, and the parcel is full
 _ROOMY_MM3: Final = 400.0 * 300.0 * 150.0  # takes all the padding of its theme
 _CLOTHS: Final = 4  # different ones in one parcel, each laid several times: they take long to build
+_SPLIT: Final = 0.6  # of the scenes with two parcels and several threats: the last one is in the second parcel
 _SPARSE: Final = 0.1  # below this share of the height a parcel holds a few things and nothing around them
 
 
@@ -48,14 +50,19 @@ def compose(rng: np.random.Generator, recipe: Recipe) -> Scene:
     """
     close_up = bool(rng.random() < recipe.close_up_share)
     plan, threats = draw_threats(rng, recipe, close_up=close_up)
+    beside: list[Threat] = []
+    second = rng.random() < recipe.second_parcel_share
+    if second and len(threats) > 1 and rng.random() < _SPLIT:  # what belongs together travels in two parcels
+        threats, beside = threats[:-1], threats[-1:]
     parcel = draw_parcel(rng, recipe, [bounds_of(threat.phantoms) for threat in threats], close_up=close_up)
     contents, theme, placed = pack(rng, recipe, parcel, threats, close_up=close_up)
     if not contents and not parcel.phantoms:  # no container, and nothing fitted: draw another scene
         return compose(rng, recipe)
     phantoms = _laid_on_belt([*contents, *parcel.phantoms], rng, on_side=parcel.on_side)
-    if rng.random() < recipe.second_parcel_share:
-        neighbour = draw_parcel(rng, recipe, [], close_up=close_up)
-        inside, _, _ = pack(rng, recipe, neighbour, [], close_up=close_up)
+    if second:
+        neighbour = draw_parcel(rng, recipe, [bounds_of(threat.phantoms) for threat in beside], close_up=close_up)
+        inside, _, also = pack(rng, recipe, neighbour, beside, close_up=close_up)
+        placed = [*placed, *also]
         if inside or neighbour.phantoms:
             phantoms = _side_by_side(
                 phantoms, _laid_on_belt([*inside, *neighbour.phantoms], rng, on_side=neighbour.on_side), rng
@@ -96,13 +103,16 @@ def _pack_once(
 ) -> tuple[list[Phantom], str, list[Threat]]:
     floor = Floor(parcel.inner_low_mm, parcel.inner_high_mm)
     theme = draw_theme(rng)
-    wanted = _wanted_fill(rng, close_up=close_up)
+    dense = bool(rng.random() < recipe.dense_share)
+    wanted = float(rng.uniform(0.5, 0.95)) if dense else _wanted_fill(rng, close_up=close_up)
     contents: list[Phantom] = []
     triangles = sum(solid.triangles_mm.shape[0] for phantom in parcel.phantoms for solid in phantom.solids)
 
     metal = int(rng.integers(2, 12)) if rng.random() < recipe.hard_negative_share else 0
     limit = int(rng.integers(2, 9)) if close_up else int(rng.integers(6, 70))
     kinds = [theme.draw_kind(rng) for _ in range(limit)] + [str(rng.choice(METAL_KINDS)) for _ in range(metal)]
+    if dense:  # people fill up with what they use every day
+        kinds += [str(rng.choice(DAILY_KINDS)) for _ in range(int(rng.integers(4, 16)))]
     # Threats go in early, so that they fit, but anything may still come to lie under them.
     queue: list[Threat | str] = [kinds[i] for i in rng.permutation(len(kinds))]
     for threat in threats:
@@ -128,6 +138,10 @@ def _pack_once(
     room = float(np.prod(parcel.inner_high_mm - parcel.inner_low_mm)) / _ROOMY_MM3
     padding = rng.integers(theme.padding[0], theme.padding[1] + 1) * min(room, 1.0) if wanted > _SPARSE else 0
     cloths = [random_clutter(rng, kinds=PADDING_KINDS) for _ in range(min(round(padding), _CLOTHS))]
+    if dense:
+        stuffing = _stuffing(floor, rng)
+        contents += stuffing
+        triangles += sum(solid.triangles_mm.shape[0] for phantom in stuffing for solid in phantom.solids)
     for _ in range(round(padding)):
         if triangles > recipe.max_triangles:
             break
@@ -173,6 +187,26 @@ def _place_benign(kind: str, floor: Floor, rng: np.random.Generator, stock: dict
         if laid is not None:
             return laid
     return None
+
+
+def _stuffing(floor: Floor, rng: np.random.Generator) -> list[Phantom]:
+    """Return packs of cloth that fill a parcel from side to side, and small metal all through them."""
+    room = floor.high_mm - floor.low_mm
+    laid: list[Phantom] = []
+    for index in range(int(rng.integers(3, 8))):
+        size = room[:2] * rng.uniform(*((0.6, 1.0) if index < 2 else (0.2, 0.7)), 2)
+        laid.append(folded_pack(rng, (float(size[0]), float(size[1]))))
+    laid += [findings(rng) for _ in range(int(rng.integers(1, 5)))]
+    return [group[0] for group in (_anywhere([item], floor, rng) for item in laid)]
+
+
+def _anywhere(group: list[Phantom], floor: Floor, rng: np.random.Generator) -> list[Phantom]:
+    """Squeeze a group into a container and put it somewhere, whatever lies there."""
+    low, high = bounds_of(group)
+    room = floor.high_mm - floor.low_mm
+    shrink = np.minimum(1.0, 0.98 * room / np.maximum(high - low, 1e-3))
+    corner = floor.low_mm + rng.random(3) * np.maximum(room - (high - low) * shrink, 0)
+    return [_scaled(item, shrink).moved(offset_mm=corner - low * shrink) for item in group]
 
 
 def _lay_soft(phantom: Phantom, floor: Floor, rng: np.random.Generator, *, anywhere: bool) -> list[Phantom] | None:

@@ -30,6 +30,7 @@ class Sensor:
         row_drift: amplitude of a slow change of the gain along the belt.
         column_spread: standard deviation of what gain correction leaves on every detector element.
         dead_columns: expected number of dead elements in a view.
+        speed_jitter_px: how far the belt's uneven speed shifts rows, in rows.
         vignette: loss of intensity in the corners, before correction (flat panels).
     """
 
@@ -43,6 +44,7 @@ class Sensor:
     column_spread: float = 0.001
     dead_columns: float = 0.1
     vignette: float = 0.0
+    speed_jitter_px: float = 0.0
 
 
 def measure(ideal: NDArray[np.float32], sensor: Sensor, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -51,6 +53,8 @@ def measure(ideal: NDArray[np.float32], sensor: Sensor, rng: np.random.Generator
     dead = rng.integers(0, width, rng.poisson(sensor.dead_columns))
     drift = _slow(height, rng) * sensor.row_drift
     shading = _shading(height, width, sensor.vignette, rng)
+    if sensor.speed_jitter_px > 0:
+        ideal = _unevenly_read(ideal, _slow(height, rng) * sensor.speed_jitter_px)
     out = np.empty_like(ideal)
     for channel in range(2):
         signal = cv2.GaussianBlur(ideal[channel], (0, 0), sigmaX=sensor.blur_px[1], sigmaY=sensor.blur_px[0])
@@ -82,6 +86,15 @@ def _slow(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return (count,) a smooth random curve of about unit amplitude."""
     knots = rng.standard_normal(8)
     return np.interp(np.linspace(0, 7, count), np.arange(8), knots)
+
+
+def _unevenly_read(ideal: NDArray[np.float32], shift_px: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return (2, H, W) with every row read `shift_px` (H,) rows later than it should be."""
+    height = ideal.shape[1]
+    at = np.clip(np.arange(height) + shift_px, 0, height - 1)
+    first = np.minimum(at.astype(int), max(height - 2, 0))
+    share = (at - first).astype(np.float32)[None, :, None]
+    return ideal[:, first] * (1 - share) + ideal[:, np.minimum(first + 1, height - 1)] * share
 
 
 def _shading(height: int, width: int, loss: float, rng: np.random.Generator) -> NDArray[np.float32] | None:

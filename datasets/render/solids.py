@@ -17,6 +17,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from datasets.render.compiled import compiled
+
 __all__ = ["Phantom", "Solid", "box", "cylinder", "ellipsoid", "extrude", "frustum", "lathe", "sweep", "tube"]
 
 _Points: TypeAlias = NDArray[np.float64]
@@ -38,14 +40,10 @@ class Solid:
 
     def moved(self, rotation: ArrayLike | None = None, offset_mm: ArrayLike = (0, 0, 0)) -> Solid:
         """Return a copy turned by a (3, 3) rotation about the origin, then shifted."""
-        triangles = self.triangles_mm
-        if rotation is not None:
-            # One sum in one order for every corner: corners that were equal stay equal to the last bit, which the
-            # projector needs and a matrix product does not promise.
-            x, y, z = (triangles[..., axis, None] for axis in range(3))
-            to_x, to_y, to_z = np.asarray(rotation, np.float32).T
-            triangles = x * to_x + y * to_y + z * to_z
-        return replace(self, triangles_mm=(triangles + np.asarray(offset_mm, np.float32)).astype(np.float32))
+        turn = np.eye(3) if rotation is None else np.asarray(rotation)
+        return replace(
+            self, triangles_mm=_moved(self.triangles_mm, turn.astype(np.float32), np.asarray(offset_mm, np.float32))
+        )
 
     def scaled(self, factors: ArrayLike) -> Solid:
         """Return a copy scaled about the origin by one factor or one an axis (all positive)."""
@@ -87,6 +85,24 @@ class Phantom:
         """Return a copy whose bounding box is centred on the origin."""
         low, high = self.bounds_mm()
         return self.moved(offset_mm=-(low + high) / 2)
+
+
+@compiled
+def _moved(
+    triangles: NDArray[np.float32], rotation: NDArray[np.float32], offset: NDArray[np.float32]
+) -> NDArray[np.float32]:  # pragma: no cover  compiled
+    """Turn and shift every corner by one sum in one order.
+
+    Corners that were equal stay equal to the last bit, which the projector needs and a matrix product does not promise.
+    """
+    out = np.empty_like(triangles)
+    for index in range(triangles.shape[0]):
+        for corner in range(3):
+            x, y, z = triangles[index, corner, 0], triangles[index, corner, 1], triangles[index, corner, 2]
+            for axis in range(3):
+                turned = x * rotation[axis, 0] + y * rotation[axis, 1] + z * rotation[axis, 2]
+                out[index, corner, axis] = turned + offset[axis]
+    return out
 
 
 def extrude(outline_mm: ArrayLike, height_mm: float, material: str, *, holes_mm: Iterable[ArrayLike] = ()) -> Solid:

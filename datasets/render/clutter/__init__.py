@@ -21,6 +21,7 @@ from datasets.render.clutter import (
     power,
     small_metal,
     soft,
+    stuffing,
     toiletry,
     tools,
     toys,
@@ -38,15 +39,15 @@ Builder = Callable[[np.random.Generator], Phantom]
 
 _PISTOL_SHAPED: Final = ("barcode_scanner", "glue_gun", "hair_dryer", "hot_air_gun", "power_drill", "spray_gun")
 
-SOFT: Final = tuple(soft.__all__)
+SOFT: Final = (*soft.__all__, "folded_pack")
 ELECTRONICS: Final = (
     *electronics.__all__, *power.__all__, "electric_motor", "power_drill", "hair_dryer", "barcode_scanner",
 )  # fmt: skip
-KITCHEN: Final = (*kitchen.__all__, *knives.__all__)
+KITCHEN: Final = (*kitchen.__all__, *knives.__all__, "grains")
 TOOLS: Final = (*tools.__all__, *workshop.__all__, "hot_air_gun", "glue_gun", "spray_gun", "power_drill")
 TOILETRY: Final = tuple(toiletry.__all__)
 TOYS: Final = tuple(toys.__all__)
-SMALL_METAL: Final = (*small_metal.__all__, *fasteners.__all__)
+SMALL_METAL: Final = (*small_metal.__all__, *fasteners.__all__, "findings")
 # Metal with the shapes of firearm parts, and tools and toys with the shape of a pistol.
 LOOK_ALIKES: Final = (
     *look_alikes.__all__, *machines.__all__, *_PISTOL_SHAPED, "corkscrew", "knife", "pocket_knife", "tool_heap",
@@ -59,7 +60,7 @@ CLUTTER: Final[dict[str, Builder]] = {
         look_alikes, machines,
     )
     for name in module.__all__
-}  # fmt: skip
+} | {"findings": stuffing.findings, "folded_pack": stuffing.folded_pack, "grains": stuffing.grains}  # fmt: skip
 
 
 def random_clutter(rng: np.random.Generator, kind: str | None = None, *, kinds: Sequence[str] | None = None) -> Phantom:

@@ -98,7 +98,7 @@ def trolley(rng: np.random.Generator, inner_size_mm: Size) -> Container:
         x, y = y, x
         turn = np.array([[0, -1.0, 0], [1, 0, 0], [0, 0, 1.0]])
     hard = chance(rng, 0.35)
-    shell = pick(rng, "polycarbonate", "abs", "polypropylene") if hard else "nylon"
+    shell = pick(rng, "polycarbonate", "abs", "polypropylene") if hard else pick(rng, "nylon", "pvc")
     solids: list[Solid] = []
     if hard:
         outline = rounded(x + 8, y + 8, 40)
@@ -242,7 +242,7 @@ def _soft_shell(rng: np.random.Generator, size: Size, *, folds: int, material: s
 def backpack(rng: np.random.Generator, inner_size_mm: Size) -> Container:
     """Return a backpack: folds, pockets, shoulder straps with foam, buckles, zips, rings, at times a frame."""
     x, y, z = inner_size_mm
-    material = pick(rng, "nylon", "nylon", "cotton", "leather")
+    material = pick(rng, "nylon", "pvc", "cotton", "leather")
     solids = _soft_shell(rng, inner_size_mm, folds=int(rng.integers(4, 9)), material=material)
     solids.append(fabric(rng, (x * 0.9, y * 0.85), -z / 2 - 9, uniform(rng, 4, 10), "foam", wave_mm=4))
     for side in (-1, 1):
@@ -269,7 +269,7 @@ def backpack(rng: np.random.Generator, inner_size_mm: Size) -> Container:
 def laptop_bag(rng: np.random.Generator, inner_size_mm: Size) -> Container:
     """Return a laptop or shoulder bag: two piped rims, zips, handles, a strap with snap hooks, padding."""
     x, y, z = inner_size_mm
-    material = pick(rng, "nylon", "nylon", "leather", "cotton")
+    material = pick(rng, "nylon", "pvc", "leather", "cotton")
     solids = _soft_shell(rng, inner_size_mm, folds=int(rng.integers(2, 5)), material=material)
     for side in (-1, 1):
         rim = _loop(x + 12, y + 12, side * z * 0.42, 40)
@@ -294,7 +294,8 @@ def laptop_bag(rng: np.random.Generator, inner_size_mm: Size) -> Container:
 def sports_bag(rng: np.random.Generator, inner_size_mm: Size) -> Container:
     """Return a soft sports bag: many folds, a long zip, end pockets, web handles, rings."""
     x, y, z = inner_size_mm
-    solids = _soft_shell(rng, inner_size_mm, folds=int(rng.integers(5, 11)), material="nylon")
+    material = pick(rng, "nylon", "pvc")  # coated cloth looks pale green
+    solids = _soft_shell(rng, inner_size_mm, folds=int(rng.integers(5, 11)), material=material)
     line = np.array([(-x * 0.47, 0, z / 2 + 7), (0, uniform(rng, -14, 14), z / 2 + 9), (x * 0.47, 0, z / 2 + 7)])
     solids += zip_row(rng, smooth(line, 6, closed=False), pick(rng, "nylon", "brass", "zinc_alloy"), pitch_mm=4.5)
     for side in (-1, 1):

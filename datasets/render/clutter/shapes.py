@@ -330,8 +330,7 @@ def finish(kind: str, solids: Iterable[Solid], *, keep_pose: bool = False, recen
     for solid in solids:
         merged.setdefault((solid.material, solid.weight), []).append(solid.triangles_mm)
     parts = [Solid(np.concatenate(meshes), material, weight) for (material, weight), meshes in merged.items()]
-    low = np.min([part.triangles_mm.min(axis=(0, 1)) for part in parts], axis=0)
-    high = np.max([part.triangles_mm.max(axis=(0, 1)) for part in parts], axis=0)
+    low, high = Phantom(kind, tuple(parts)).bounds_mm()
     rotation = np.eye(3)
     if not keep_pose:
         rotation = np.eye(3)[np.argsort(-(high - low), kind="stable")]

@@ -1,0 +1,136 @@
+"""What fills real luggage and parcels to the lid: folded packs, food by the grain, and small metal all over."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from datasets.render.clutter.sewing import zip_puller
+from datasets.render.clutter.shapes import Array, boxes, chance, copies, finish, pick, ring, smooth, uniform, wire
+from datasets.render.solids import Phantom, Solid, box, cylinder, ellipsoid
+
+__all__ = ["findings", "folded_pack", "grains", "relief"]
+
+
+def folded_pack(rng: np.random.Generator, size_mm: tuple[float, float] | None = None) -> Phantom:
+    """Return packed clothing: one lumpy body whose thickness steps at folds and rises along creases."""
+    width, depth = size_mm or (uniform(rng, 160, 420), uniform(rng, 120, 320))
+    columns, rows = (int(np.clip(side / 7.0, 12, 64)) for side in (width, depth))
+    u, v = np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows), indexing="ij")
+    x = u * width * (1 + 0.05 * np.sin(v * uniform(rng, 3, 12) + uniform(rng, 0, 6)))
+    y = v * depth * (1 + 0.05 * np.sin(u * uniform(rng, 3, 12) + uniform(rng, 0, 6)))
+    height = uniform(rng, 10, 30) * (1 + _steps(rng, u, v, int(rng.integers(6, 16))))
+    height += _creases(rng, x, y, int(rng.integers(10, 26)))
+    height *= 1 + rng.normal(0, uniform(rng, 0.04, 0.16), u.shape)  # knit and pile
+    rim = np.minimum(0.5 - np.abs(u), 0.5 - np.abs(v))
+    height *= np.clip(rim / uniform(rng, 0.01, 0.07), 0.1, 1.0) ** 0.5
+    material = pick(rng, "cotton", "cotton", "cotton", "cotton", "leather", "paper")
+    if material != "cotton":
+        height *= 0.35
+    solids = [relief(x, y, np.clip(height, 0.3, 90.0), material)]
+    top = float(height.max())
+    for _ in range(int(rng.integers(1, 8))):  # seams and hems
+        at = np.cumsum(rng.normal(0, 0.16, (4, 2)) + rng.normal(0, 0.2, 2), axis=0)
+        path = np.clip(at - at.mean(axis=0), -0.46, 0.46) * (width, depth)
+        curve = smooth(path + np.arange(4)[:, None] * 0.02, 4, closed=False)
+        solids.append(
+            wire(np.column_stack([curve, np.full(len(curve), top * 0.6)]), uniform(rng, 0.8, 2.2), "nylon", sides=4)
+        )
+    if chance(rng, 0.35):
+        solids += _fastenings(rng, (width, depth), top)
+    return finish("soft/folded_pack", solids, keep_pose=True)
+
+
+def grains(rng: np.random.Generator) -> Phantom:
+    """Return a bag of nuts, beans or sweets: many small bodies in a few layers."""
+    size = uniform(rng, 3.5, 9.0)
+    across, along = int(rng.integers(8, 16)), int(rng.integers(8, 18))
+    layers = int(rng.integers(1, 3))
+    grid = np.stack(np.meshgrid(np.arange(across), np.arange(along), np.arange(layers), indexing="ij"), axis=-1)
+    spots = (grid.reshape(-1, 3) + (0.25, 0.0, 0.0) * (grid.reshape(-1, 3)[:, 1:2] % 2)) * size * 2.0
+    middle = spots.mean(axis=0)
+    inside = (((spots - middle)[:, :2] / (spots.max(axis=0) - middle + size)[:2]) ** 2).sum(axis=1) < 1.05
+    spots = spots[inside] + rng.uniform(-0.1, 0.1, (int(inside.sum()), 3)) * size
+    radii = size * rng.uniform(0.75, 0.98, 3) * (1, 1, rng.uniform(0.5, 1.0))
+    grain = ellipsoid(radii.tolist(), pick(rng, "food", "sugar", "soap", "wood"), sides=6, rings=4)
+    return finish("kitchen/grains", [copies(grain, spots, yaw_deg=rng.uniform(0, 360, len(spots)))], keep_pose=True)
+
+
+def findings(rng: np.random.Generator) -> Phantom:
+    """Return the small metal that lies all over a full bag: rivets, eyelets, snaps, pullers, hooks, clips, coins."""
+    spread = (uniform(rng, 60, 380), uniform(rng, 50, 280), uniform(rng, 10, 80))
+    metals = ("brass", "steel", "zinc_alloy", "copper", "stainless", "aluminium")
+
+    def spots(low: int, high: int) -> Array:
+        return rng.uniform(-0.5, 0.5, (int(rng.integers(low, high)), 3)) * spread
+
+    solids: list[Solid] = [
+        copies(cylinder(uniform(rng, 2.5, 6), uniform(rng, 1.0, 3.0), pick(rng, *metals), sides=9), spots(2, 12)),
+        copies(ring(uniform(rng, 3.0, 8.0), uniform(rng, 0.6, 1.3), pick(rng, *metals), points=9, sides=4), spots(1, 8)),
+    ]
+    turns = spots(1, 7)
+    sizes = rng.uniform((3, 2, 0.8), (16, 7, 3), (len(turns), 3))
+    solids.append(boxes(turns, sizes, pick(rng, *metals), yaw_deg=rng.uniform(0, 180, len(turns))))
+    for at in spots(0, 5):
+        solids += zip_puller(rng, at, uniform(rng, 0, 360))
+    for at in spots(0, 4):  # hooks, underwires, hair clips
+        reach, bend = uniform(rng, 8, 60), uniform(rng, 0.3, 2.6)
+        angle = np.linspace(-bend, bend, 9)
+        path = np.stack([np.cos(angle), np.sin(angle), np.zeros(9)], axis=1) * reach
+        yaw = uniform(rng, 0, 360)
+        solids.append(
+            copies(wire(path, uniform(rng, 0.4, 1.1), pick(rng, "steel", "stainless", "brass"), sides=4), [at], yaw_deg=yaw)
+        )
+    return finish("small_metal/findings", solids, keep_pose=True)
+
+
+def relief(x_mm: Array, y_mm: Array, height_mm: Array, material: str) -> Solid:
+    """Return a body with a flat base at z = 0 and a top of the given heights over a grid of points, all (N, M)."""
+    top = np.stack([x_mm, y_mm, height_mm], axis=2).astype(np.float32)
+    a, b, c, d = top[:-1, :-1], top[1:, :-1], top[1:, 1:], top[:-1, 1:]
+    faces = [np.stack([a, b, c], axis=2).reshape(-1, 3, 3), np.stack([a, c, d], axis=2).reshape(-1, 3, 3)]
+    rim = np.concatenate([top[:-1, 0], top[-1, :-1], top[:0:-1, -1], top[0, :0:-1]])
+    base = rim * np.float32([1, 1, 0])
+    rim_next, base_next = np.roll(rim, -1, axis=0), np.roll(base, -1, axis=0)
+    faces += [np.stack([base, base_next, rim_next], axis=1), np.stack([base, rim_next, rim], axis=1)]
+    # One fan closes the flat base: only signed sums count, so the rim may have any shape.
+    faces.append(np.stack([np.broadcast_to(base[0], base.shape), base_next, base], axis=1))
+    triangles = np.concatenate(faces)
+    thin = (triangles[:, 0] == triangles[:, 1]).all(axis=1) | (triangles[:, 0] == triangles[:, 2]).all(axis=1)
+    return Solid(np.ascontiguousarray(triangles[~thin]), material)
+
+
+def _steps(rng: np.random.Generator, u: Array, v: Array, count: int) -> Array:
+    """Return extra thickness: folded layers are rectangles at small angles, each with a sharp edge."""
+    total = np.zeros_like(u)
+    for _ in range(count):
+        angle = float(rng.choice([0.0, np.pi / 2])) + rng.normal(0, 0.25)
+        cos, sin = np.cos(angle), np.sin(angle)
+        along, across = cos * u + sin * v - uniform(rng, -0.4, 0.4), cos * v - sin * u - uniform(rng, -0.4, 0.4)
+        inside = (np.abs(along) < uniform(rng, 0.08, 0.4)) & (np.abs(across) < uniform(rng, 0.05, 0.3))
+        total += np.where(inside, uniform(rng, 0.1, 0.5), 0.0)
+    return total
+
+
+def _creases(rng: np.random.Generator, x: Array, y: Array, count: int) -> Array:
+    """Return ridges and grooves in mm along wandering lines."""
+    total = np.zeros_like(x)
+    for _ in range(count):
+        angle = uniform(rng, 0, np.pi)
+        cos, sin = np.cos(angle), np.sin(angle)
+        along, across = cos * x + sin * y, cos * y - sin * x
+        line = uniform(rng, 4, 22) * np.sin(along / uniform(rng, 18, 70) + uniform(rng, 0, 6))
+        near = (across - line - uniform(rng, -0.45, 0.45) * float(np.ptp(across))) / uniform(rng, 2.5, 9)
+        reach = np.abs(along - uniform(rng, -0.4, 0.4) * float(np.ptp(along))) < uniform(rng, 30, 160)
+        total += np.where(reach, uniform(rng, -7, 13), 0.0) * np.exp(-(near**2))
+    return total
+
+
+def _fastenings(rng: np.random.Generator, size_mm: tuple[float, float], top_mm: float) -> list[Solid]:
+    """Return buttons in a row, or a belt hook and studs."""
+    count = int(rng.integers(3, 9))
+    line = np.zeros((count, 3))
+    line[:, 0] = np.linspace(-0.4, 0.4, count) * size_mm[0]
+    line[:, 1] = uniform(rng, -0.4, 0.4) * size_mm[1]
+    line[:, 2] = top_mm * 0.7
+    stud = cylinder(uniform(rng, 3, 7), 2.2, pick(rng, "brass", "zinc_alloy", "nylon", "steel"), sides=10)
+    return [copies(stud, line), box((9, 6, 2), "steel").moved(offset_mm=line[0] + (0, 14, 0))]
