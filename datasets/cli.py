@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stats.add_argument("--json", action="store_true", help="print JSON")
     stats.set_defaults(task_function=_stats)
     _add_sheet(tasks.add_parser("sheet", help="draw a contact sheet with boxes"))
+    distance = tasks.add_parser("distance", help="how far two sets of images lie apart in fixed statistics")
+    distance.add_argument("first", type=Path, metavar="A", help="a catalogue, or any folder of images")
+    distance.add_argument("second", type=Path, metavar="B")
+    distance.add_argument("--json", action="store_true", help="print JSON")
+    distance.set_defaults(task_function=_distance)
     yolo = tasks.add_parser("yolo", help="export for ultralytics: labels, links to the images, data.yaml")
     yolo.add_argument("folder", type=Path, metavar="DIR")
     yolo.add_argument("out", type=Path, metavar="OUT")
@@ -175,6 +180,20 @@ def _stats(arguments: argparse.Namespace) -> int:
         _summarise(catalogue)
         print()
         print(format_tables(tables), end="")
+    return 0
+
+
+def _distance(arguments: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from datasets.distance import distances_of_folders, format_distances
+
+    with _progress("measuring", "image") as show:
+        distances = distances_of_folders(arguments.first, arguments.second, show)
+    if arguments.json:
+        print(json.dumps({output: asdict(item) for output, item in distances.items()}, indent=2))
+    else:
+        print(format_distances(distances), end="")
     return 0
 
 

@@ -8,7 +8,7 @@ al., NeurIPS 2017: |mean - mean|^2 + tr(A + B - 2 (A B)^(1/2)).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -18,8 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import CatalogueError
+from detector.errors import ImageError
+from detector.images import decode
 
-__all__ = ["FEATURES", "Distance", "features_of", "features_of_folder", "frechet", "measure_distance", "output_of"]
+__all__ = [
+    "FEATURES",
+    "Distance",
+    "distances_of_folders",
+    "features_of",
+    "format_distances",
+    "frechet",
+    "measure_distance",
+    "output_of",
+]
 
 Output = Literal["colour", "grey"]
 _LONG_SIDE: Final = 512
@@ -83,26 +94,47 @@ def features_of(image_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.concatenate([*(np.sqrt(item) for item in shares), *numbers])
 
 
-def features_of_folder(
-    folder: Path, on_progress: Callable[[int, int], None] = lambda done, total: None
-) -> dict[Output, NDArray[np.float64]]:
-    """Return (N, F) statistics of the colour and of the grey images anywhere under a folder.
+def distances_of_folders(
+    first: Path,
+    second: Path,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
+) -> dict[Output, Distance]:
+    """Return how far the images under two folders lie apart, colour and grey for themselves.
 
     Raises:
-        CatalogueError: no folder, no images in it, or one of them cannot be read.
+        CatalogueError: no folder, an image that cannot be read, or too few images of either kind in one of them.
     """
-    files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in _SUFFIXES)
-    if not files:
+    files = [_images_in(first), _images_in(second)]
+    total, done = len(files[0]) + len(files[1]), 0
+    sets: list[dict[Output, list[NDArray[np.float64]]]] = []
+    for paths in files:
+        found: dict[Output, list[NDArray[np.float64]]] = {"colour": [], "grey": []}
+        for path in paths:
+            image = _read(path)
+            found[output_of(image)].append(features_of(image))
+            done += 1
+            on_progress(done, total)
+        sets.append(found)
+    outputs: tuple[Output, Output] = ("colour", "grey")
+    common = [name for name in outputs if all(len(found[name]) >= _FEWEST for found in sets)]
+    if not common:
+        counts = " and ".join(f"{len(found['colour'])} colour, {len(found['grey'])} grey" for found in sets)
+        raise CatalogueError(f"expected at least {_FEWEST} images of one kind in both folders, got {counts}")
+    return {name: measure_distance(np.array(sets[0][name]), np.array(sets[1][name])) for name in common}
+
+
+def _images_in(folder: Path) -> list[Path]:
+    found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in _SUFFIXES)
+    if not found:
         raise CatalogueError(f"{folder}: no images found; give a catalogue or a folder of JPEG or PNG files")
-    found: dict[Output, list[NDArray[np.float64]]] = {"colour": [], "grey": []}
-    for done, path in enumerate(files, start=1):
-        data = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
-        if data is None:
-            raise CatalogueError(f"{path}: not an image that can be read; remove it or run `parcelray catalogue check`")
-        image = np.ascontiguousarray(data[..., ::-1], np.uint8)
-        found[output_of(image)].append(features_of(image))
-        on_progress(done, len(files))
-    return {output: np.array(rows).reshape(-1, len(FEATURES)) for output, rows in found.items()}
+    return found
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    try:
+        return decode(path.read_bytes())
+    except (OSError, ImageError) as error:
+        raise CatalogueError(f"{path}: {error}; remove it or run `parcelray catalogue check`") from None
 
 
 def measure_distance(
@@ -118,9 +150,7 @@ def measure_distance(
             f"expected at least {_FEWEST} images of a kind in both sets, got {len(first)} and {len(second)}"
         )
     rng = np.random.default_rng(seed)
-    drawn = [
-        frechet(*(rows[rng.integers(0, len(rows), len(rows))] for rows in (first, second))) for _ in range(rounds)
-    ]
+    drawn = [frechet(*(rows[rng.integers(0, len(rows), len(rows))] for rows in (first, second))) for _ in range(rounds)]
     low, high = np.percentile(drawn, [5, 95])
     shift = first.mean(axis=0) - second.mean(axis=0)
     largest = np.argsort(-np.abs(shift), kind="stable")[:6]
@@ -203,13 +233,13 @@ def _line_noise(fine: NDArray[np.float32], flat: NDArray[np.bool_], axis: int) -
     return float((fine.sum(axis=axis)[long] / count[long]).std())
 
 
-def table_rows(distances: Sequence[tuple[str, Distance]]) -> list[str]:
+def format_distances(distances: Mapping[Output, Distance]) -> str:
     """Return one line of text for every kind of image."""
     lines = []
-    for name, item in distances:
+    for name, item in distances.items():
         apart = ", ".join(f"{feature} {shift:+.2f}" for feature, shift in item.apart)
         lines.append(
             f"{name}: {item.value:.2f} (90 % {item.low:.2f} to {item.high:.2f}), "
-            f"{item.counts[0]} and {item.counts[1]} images; most apart: {apart}"
+            f"{item.counts[0]} and {item.counts[1]} images; means most apart (A - B): {apart}\n"
         )
-    return lines
+    return "".join(lines)

@@ -43,7 +43,9 @@ def _clusters(rounds: Sequence[Footprint]) -> list[list[int]]:
     thin = np.array([item.area_px for item in rounds]) / np.maximum(*(boxes[:, 2:] - boxes[:, :2]).T) < _TINY_PX
     group = np.arange(len(rounds))
     for first in range(len(rounds)):
-        gap = np.maximum(boxes[first, :2] - boxes[first + 1 :, 2:], boxes[first + 1 :, :2] - boxes[first, 2:]).max(axis=1)
+        gap = np.maximum(boxes[first, :2] - boxes[first + 1 :, 2:], boxes[first + 1 :, :2] - boxes[first, 2:]).max(
+            axis=1
+        )
         for second in np.flatnonzero(gap < 2.0) + first + 1:
             if group[first] == group[second]:
                 continue

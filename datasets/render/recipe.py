@@ -68,7 +68,7 @@ class Recipe:
     bare_share: float = 0.06
     close_up_share: float = 0.2
     second_parcel_share: float = 0.05
-    dense_share: float = 0.4
+    dense_share: float = 0.45
     firearm_share: float = 0.35
     part_share: float = 0.25
     ammunition_share: float = 0.12

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from datasets.render.clutter.sewing import zip_puller
-from datasets.render.clutter.shapes import Array, boxes, chance, copies, finish, pick, ring, smooth, uniform, wire
+from datasets.render.clutter.shapes import Array, boxes, chance, copies, finish, pick, ring, uniform, wire
 from datasets.render.solids import Phantom, Solid, box, cylinder, ellipsoid
 
 __all__ = ["findings", "folded_pack", "grains", "relief"]
@@ -14,13 +14,13 @@ __all__ = ["findings", "folded_pack", "grains", "relief"]
 def folded_pack(rng: np.random.Generator, size_mm: tuple[float, float] | None = None) -> Phantom:
     """Return packed clothing: one lumpy body whose thickness steps at folds and rises along creases."""
     width, depth = size_mm or (uniform(rng, 160, 420), uniform(rng, 120, 320))
-    columns, rows = (int(np.clip(side / 7.0, 12, 64)) for side in (width, depth))
+    columns, rows = (int(np.clip(side / 6.0, 12, 60)) for side in (width, depth))
     u, v = np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows), indexing="ij")
     x = u * width * (1 + 0.05 * np.sin(v * uniform(rng, 3, 12) + uniform(rng, 0, 6)))
     y = v * depth * (1 + 0.05 * np.sin(u * uniform(rng, 3, 12) + uniform(rng, 0, 6)))
     height = uniform(rng, 10, 30) * (1 + _steps(rng, u, v, int(rng.integers(6, 16))))
     height += _creases(rng, x, y, int(rng.integers(10, 26)))
-    height *= 1 + rng.normal(0, uniform(rng, 0.04, 0.16), u.shape)  # knit and pile
+    height *= 1 + rng.normal(0, uniform(rng, 0.06, 0.22), u.shape)  # knit and pile
     rim = np.minimum(0.5 - np.abs(u), 0.5 - np.abs(v))
     height *= np.clip(rim / uniform(rng, 0.01, 0.07), 0.1, 1.0) ** 0.5
     material = pick(rng, "cotton", "cotton", "cotton", "cotton", "leather", "paper")
@@ -28,13 +28,7 @@ def folded_pack(rng: np.random.Generator, size_mm: tuple[float, float] | None = 
         height *= 0.35
     solids = [relief(x, y, np.clip(height, 0.3, 90.0), material)]
     top = float(height.max())
-    for _ in range(int(rng.integers(1, 8))):  # seams and hems
-        at = np.cumsum(rng.normal(0, 0.16, (4, 2)) + rng.normal(0, 0.2, 2), axis=0)
-        path = np.clip(at - at.mean(axis=0), -0.46, 0.46) * (width, depth)
-        curve = smooth(path + np.arange(4)[:, None] * 0.02, 4, closed=False)
-        solids.append(
-            wire(np.column_stack([curve, np.full(len(curve), top * 0.6)]), uniform(rng, 0.8, 2.2), "nylon", sides=4)
-        )
+    solids += _seams(rng, (width, depth), top)
     if chance(rng, 0.35):
         solids += _fastenings(rng, (width, depth), top)
     return finish("soft/folded_pack", solids, keep_pose=True)
@@ -65,7 +59,9 @@ def findings(rng: np.random.Generator) -> Phantom:
 
     solids: list[Solid] = [
         copies(cylinder(uniform(rng, 2.5, 6), uniform(rng, 1.0, 3.0), pick(rng, *metals), sides=9), spots(2, 12)),
-        copies(ring(uniform(rng, 3.0, 8.0), uniform(rng, 0.6, 1.3), pick(rng, *metals), points=9, sides=4), spots(1, 8)),
+        copies(
+            ring(uniform(rng, 3.0, 8.0), uniform(rng, 0.6, 1.3), pick(rng, *metals), points=9, sides=4), spots(1, 8)
+        ),
     ]
     turns = spots(1, 7)
     sizes = rng.uniform((3, 2, 0.8), (16, 7, 3), (len(turns), 3))
@@ -78,7 +74,9 @@ def findings(rng: np.random.Generator) -> Phantom:
         path = np.stack([np.cos(angle), np.sin(angle), np.zeros(9)], axis=1) * reach
         yaw = uniform(rng, 0, 360)
         solids.append(
-            copies(wire(path, uniform(rng, 0.4, 1.1), pick(rng, "steel", "stainless", "brass"), sides=4), [at], yaw_deg=yaw)
+            copies(
+                wire(path, uniform(rng, 0.4, 1.1), pick(rng, "steel", "stainless", "brass"), sides=4), [at], yaw_deg=yaw
+            )
         )
     return finish("small_metal/findings", solids, keep_pose=True)
 
@@ -123,6 +121,24 @@ def _creases(rng: np.random.Generator, x: Array, y: Array, count: int) -> Array:
         reach = np.abs(along - uniform(rng, -0.4, 0.4) * float(np.ptp(along))) < uniform(rng, 30, 160)
         total += np.where(reach, uniform(rng, -7, 13), 0.0) * np.exp(-(near**2))
     return total
+
+
+def _seams(rng: np.random.Generator, size_mm: tuple[float, float], top_mm: float) -> list[Solid]:
+    """Return seams, hems and tight folds: thin dense lines that make cloth look crisp, long and short, all as one."""
+    material, radius = pick(rng, "nylon", "nylon", "leather", "rubber"), uniform(rng, 0.7, 2.0)
+    lines = []
+    for _ in range(int(rng.integers(12, 45))):
+        reach = uniform(rng, 0.02, 0.22) * min(size_mm)
+        angle = float(rng.choice([0.0, np.pi / 2])) + rng.normal(0, 0.4) + rng.normal(0, 0.25, 6).cumsum()
+        path = np.cumsum(np.stack([np.cos(angle), np.sin(angle)], axis=1) * reach, axis=0)
+        path += rng.uniform(-0.42, 0.42, 2) * size_mm - path.mean(axis=0)
+        path = np.clip(path, -0.48 * np.array(size_mm), 0.48 * np.array(size_mm))
+        path += np.arange(6)[:, None] * 0.02  # the clipped ones must not stand still
+        height = rng.uniform(0.1, 0.9) * top_mm
+        lines.append(
+            wire(np.column_stack([path, np.full(6, height)]), radius * uniform(rng, 0.6, 1.4), material, sides=4)
+        )
+    return lines
 
 
 def _fastenings(rng: np.random.Generator, size_mm: tuple[float, float], top_mm: float) -> list[Solid]:

@@ -180,3 +180,32 @@ def test_bounds_are_those_of_the_corners() -> None:
     assert (low_y, high_y) == (-10, 61)
     assert low_u == pytest.approx(-5 / 985 * 1200)
     assert high_u == pytest.approx(51 / 929 * 1200)
+
+
+@pytest.mark.parametrize("material", ["steel", "copper"])
+def test_a_wire_thinner_than_a_pixel_darkens_every_pixel_by_its_share(material: str) -> None:
+    """A ray a pixel would hit it here and miss it there: dashes."""
+    fan = replace(FAN, column_pitch_mm=1.2, row_pitch_mm=1.2, columns=300, rows=220)
+    turn = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
+    wire = sweep([(-60, 0, 0), (0, 0, 0), (60, 0, 0)], 0.2, material, sides=8).moved(turn)
+    seen = project([Phantom("x", (wire,))], fan).lengths_mm[0]
+    rows = np.flatnonzero(seen.any(axis=1))[2:-2]
+    assert len(rows) > 40
+    assert seen[rows].any(axis=1).all()
+    across = seen[rows].sum(axis=1)
+    assert across.std() < 0.5 * across.mean()
+    volume = np.pi * 0.2**2 * 120 * 0.9  # an octagon in the circle
+    pixel_mm2 = 1.2 * 1.2 * 700 / 900
+    assert seen.sum() * pixel_mm2 == pytest.approx(volume, rel=0.1)
+
+
+def test_more_rays_a_pixel_do_not_move_a_thing() -> None:
+    solid = box((40.3, 30.7, 3), "steel").moved(rotation(5))
+    one, nine = np.zeros((2, FAN.rows, FAN.columns), np.float32)
+    for out, samples in ((one, 1), (nine, 3)):
+        _accumulate(solid.triangles_mm, 1.0, out, (0, 0), _fan(FAN), FAN.secants(), samples)
+    assert nine.sum() == pytest.approx(one.sum(), rel=0.01)
+    grid = np.indices(one.shape)
+    for axis in range(2):
+        assert (grid[axis] * nine).sum() / nine.sum() == pytest.approx((grid[axis] * one).sum() / one.sum(), abs=0.02)
+    np.testing.assert_allclose(nine[1:-1, 1:-1][one[1:-1, 1:-1] > 0].mean(), one[one > 0].mean(), rtol=0.03)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,3 +74,10 @@ def test_what_cannot_be_seen_gets_no_label() -> None:
     assert (gun.label, gun.attributes) == ("handgun", ("polymer", "occluded", "truncated"))
     assert gun.xyxy == (1, 2, 11, 12)
     assert (slide.label, slide.attributes, slide.area) == ("slide", (), 100)
+
+
+def test_slivers_at_the_border_get_no_label() -> None:
+    phantoms = [Phantom("slide/a", (box((1, 1, 1), "steel"),), "slide") for _ in range(2)]
+    kept, sliver = (replace(_footprint(i, 1.0, 100, truncated=True), inside=share) for i, share in ((0, 0.4), (1, 0.2)))
+    (found,) = annotations_of(phantoms, [kept, sliver], Recipe(min_inside=0.3))
+    assert found.attributes == ("truncated",)

@@ -138,3 +138,37 @@ def test_jpeg_is_a_round_trip_of_the_same_size() -> None:
 def test_an_empty_scene_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one solid"):
         scan([], ScannerProfile(), np.random.default_rng(0))
+
+
+def test_the_share_inside_the_image_is_that_of_the_extent() -> None:
+    narrow = ScannerProfile(field_mm=(20.0, 1e6), pixel_mm=0.5, source_offset=0.0)
+    (found,) = scan([threat()], narrow, np.random.default_rng(1)).footprints
+    assert found.truncated
+    assert found.inside == pytest.approx(20 / 80, abs=0.02)
+    assert scan([threat()], ScannerProfile(), np.random.default_rng(1)).footprints[0].inside == 1.0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_views_agree_on_where_a_thing_is_along_the_belt_and_how_long_it_is(seed: int) -> None:
+    """Rows follow the belt in both views, without magnification; the parcel around is the same."""
+    rng = np.random.default_rng(seed)
+    turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    inside = replace(threat().moved(turn * np.sign(np.linalg.det(turn)), rng.uniform(-30, 30, 3)))
+    spans = []
+    for view in ("top", "side"):
+        profile = ScannerProfile(view=view, pixel_mm=0.5, source_offset=0.0)
+        seen = scan([inside, carton()], profile, np.random.default_rng(0), max_size_wh=(900, 900))
+        _, y0, _, y1 = seen.footprints[0].xyxy
+        spans.append((y0, y1))
+        assert y1 - y0 == pytest.approx(float(np.diff([b[1] for b in inside.bounds_mm()])[0]) / 0.5, abs=1.5)
+    assert spans[0] == pytest.approx(spans[1], abs=1)
+
+
+def test_the_side_view_shows_the_height_and_the_top_view_the_width_at_their_magnification() -> None:
+    block = Phantom("x", (box((30, 40, 70), "steel"),), label="barrel")
+    for view, size in (("top", (30.0, 70.0)), ("side", (70.0, 30.0))):
+        profile = ScannerProfile(view=view, pixel_mm=0.25, source_mm=1000.0, gap_mm=100.0, source_offset=0.0)
+        x0, _, x1, _ = scan([block], profile, np.random.default_rng(0)).footprints[0].xyxy
+        # The widest shadow is that of the face next to the source; the pitch is that of the middle.
+        middle = 1000.0 - 100.0 - size[1] / 2
+        assert (x1 - x0) * 0.25 == pytest.approx(size[0] * middle / (middle - size[1] / 2), rel=0.02)

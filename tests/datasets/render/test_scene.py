@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from datasets.render.concealment import CONCEALMENTS
 from datasets.render.parcels import Parcel, draw_parcel
 from datasets.render.phantoms import random_threat
-from datasets.render.placement import bounds_of
+from datasets.render.placement import Floor, bounds_of
 from datasets.render.recipe import Recipe
 from datasets.render.scene import compose, pack
 from datasets.render.solids import Phantom
@@ -73,3 +75,34 @@ def test_concealment_keeps_the_threat_whole(name: str) -> None:
     size = np.sort(np.subtract(*bounds_of([threat])[::-1]))
     assert np.sort(np.subtract(*bounds_of(labelled)[::-1])) == pytest.approx(size, abs=0.05)
     assert name == "on_edge" or any(isinstance(phantom, Phantom) and phantom.label is None for phantom in hidden)
+
+
+def test_a_second_parcel_may_hold_the_last_of_the_threats() -> None:
+    recipe = Recipe(
+        max_triangles=20_000, mixed_share=1, firearm_share=0, part_share=0, ammunition_share=0, second_parcel_share=1,
+        bare_share=0, dense_share=0, concealed_share=0, baggage_share=0,
+    )  # fmt: skip
+    shares = []
+    for seed in range(6):
+        phantoms = compose(np.random.default_rng(seed), recipe).phantoms
+        boxes = [bounds_of([item]) for item in phantoms if item.kind.startswith("container/")]
+        first_end = min(high[1] for _, high in boxes)
+        beyond = [bool(bounds_of([item])[0][1] > first_end - 5) for item in phantoms if item.label]
+        shares.append(np.mean(beyond))
+    assert any(0 < share < 1 for share in shares)  # some of the threats here, the last one there
+    assert any(share == 0 for share in shares)
+
+
+def test_a_dense_parcel_is_stuffed_from_side_to_side() -> None:
+    covered = []
+    for dense in (0.0, 1.0):
+        recipe = replace(RECIPE, dense_share=dense, hard_negative_share=0.0)
+        parcel = _parcel(3)
+        contents, _, _ = pack(np.random.default_rng(3), recipe, parcel, [], close_up=False)
+        seen = Floor(parcel.inner_low_mm, parcel.inner_high_mm).heights_mm * 0
+        for item in contents:
+            low, high = ((corner - parcel.inner_low_mm)[:2] // 8 for corner in item.bounds_mm())
+            seen[int(low[0]) : int(high[0]) + 1, int(low[1]) : int(high[1]) + 1] += 1
+        covered.append(float((seen >= 3).mean()))
+    assert covered[1] > 0.6
+    assert covered[1] > covered[0]

@@ -76,3 +76,13 @@ def test_vignette_darkens_by_its_share_at_most() -> None:
 def test_measured_transmission_stays_above_zero() -> None:
     seen = measure(flat(0.0), Sensor(photons=(100.0, 100.0), read_noise=0.01), np.random.default_rng(0))
     assert seen.min() > 0
+
+
+def test_uneven_speed_moves_rows_by_so_much_and_keeps_their_values() -> None:
+    ideal = flat(0.0)
+    ideal[:] = np.linspace(0.2, 0.8, 200)[None, :, None]
+    seen = measure(ideal, replace(PERFECT, speed_jitter_px=1.0), np.random.default_rng(4))
+    shift = (seen[0, :, 0] - ideal[0, :, 0]) / (0.6 / 199)
+    assert 0.5 < np.abs(shift).max() < 4
+    assert np.abs(np.diff(shift)).max() < 0.2  # a belt is heavy: its speed changes slowly
+    np.testing.assert_allclose(seen[0], seen[1], atol=1e-5)
