@@ -139,6 +139,7 @@ def _pack_once(
     padding = rng.integers(theme.padding[0], theme.padding[1] + 1) * min(room, 1.0) if wanted > _SPARSE else 0
     cloths = [random_clutter(rng, kinds=PADDING_KINDS) for _ in range(min(round(padding), _CLOTHS))]
     if dense:
+        padding = min(padding, _CLOTHS)
         stuffing = _stuffing(floor, rng)
         contents += stuffing
         triangles += sum(solid.triangles_mm.shape[0] for phantom in stuffing for solid in phantom.solids)
@@ -193,8 +194,8 @@ def _stuffing(floor: Floor, rng: np.random.Generator) -> list[Phantom]:
     """Return packs of cloth that fill a parcel from side to side, and small metal all through them."""
     room = floor.high_mm - floor.low_mm
     laid: list[Phantom] = []
-    for index in range(int(rng.integers(3, 8))):
-        size = room[:2] * rng.uniform(*((0.6, 1.0) if index < 2 else (0.2, 0.7)), 2)
+    for index in range(int(rng.integers(3, 6))):
+        size = room[:2] * rng.uniform(*((0.8, 1.0) if index < 2 else (0.25, 0.7)), 2)
         laid.append(folded_pack(rng, (float(size[0]), float(size[1]))))
     laid += [findings(rng) for _ in range(int(rng.integers(1, 5)))]
     return [group[0] for group in (_anywhere([item], floor, rng) for item in laid)]

@@ -14,12 +14,12 @@ __all__ = ["findings", "folded_pack", "grains", "relief"]
 def folded_pack(rng: np.random.Generator, size_mm: tuple[float, float] | None = None) -> Phantom:
     """Return packed clothing: one lumpy body whose thickness steps at folds and rises along creases."""
     width, depth = size_mm or (uniform(rng, 160, 420), uniform(rng, 120, 320))
-    columns, rows = (int(np.clip(side / 6.0, 12, 60)) for side in (width, depth))
+    columns, rows = (int(np.clip(side / 7.0, 12, 44)) for side in (width, depth))
     u, v = np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows), indexing="ij")
     x = u * width * (1 + 0.05 * np.sin(v * uniform(rng, 3, 12) + uniform(rng, 0, 6)))
     y = v * depth * (1 + 0.05 * np.sin(u * uniform(rng, 3, 12) + uniform(rng, 0, 6)))
     height = uniform(rng, 10, 30) * (1 + _steps(rng, u, v, int(rng.integers(6, 16))))
-    height += _creases(rng, x, y, int(rng.integers(10, 26)))
+    height += _creases(rng, x, y, int(rng.integers(6, 14)))
     height *= 1 + rng.normal(0, uniform(rng, 0.06, 0.22), u.shape)  # knit and pile
     rim = np.minimum(0.5 - np.abs(u), 0.5 - np.abs(v))
     height *= np.clip(rim / uniform(rng, 0.01, 0.07), 0.1, 1.0) ** 0.5
@@ -36,8 +36,8 @@ def folded_pack(rng: np.random.Generator, size_mm: tuple[float, float] | None = 
 
 def grains(rng: np.random.Generator) -> Phantom:
     """Return a bag of nuts, beans or sweets: many small bodies in a few layers."""
-    size = uniform(rng, 3.5, 9.0)
-    across, along = int(rng.integers(8, 16)), int(rng.integers(8, 18))
+    size = uniform(rng, 4.0, 10.0)
+    across, along = int(rng.integers(7, 12)), int(rng.integers(7, 14))
     layers = int(rng.integers(1, 3))
     grid = np.stack(np.meshgrid(np.arange(across), np.arange(along), np.arange(layers), indexing="ij"), axis=-1)
     spots = (grid.reshape(-1, 3) + (0.25, 0.0, 0.0) * (grid.reshape(-1, 3)[:, 1:2] % 2)) * size * 2.0
@@ -45,7 +45,7 @@ def grains(rng: np.random.Generator) -> Phantom:
     inside = (((spots - middle)[:, :2] / (spots.max(axis=0) - middle + size)[:2]) ** 2).sum(axis=1) < 1.05
     spots = spots[inside] + rng.uniform(-0.1, 0.1, (int(inside.sum()), 3)) * size
     radii = size * rng.uniform(0.75, 0.98, 3) * (1, 1, rng.uniform(0.5, 1.0))
-    grain = ellipsoid(radii.tolist(), pick(rng, "food", "sugar", "soap", "wood"), sides=6, rings=4)
+    grain = ellipsoid(radii.tolist(), pick(rng, "food", "sugar", "soap", "wood"), sides=5, rings=3)
     return finish("kitchen/grains", [copies(grain, spots, yaw_deg=rng.uniform(0, 360, len(spots)))], keep_pose=True)
 
 
@@ -124,20 +124,18 @@ def _creases(rng: np.random.Generator, x: Array, y: Array, count: int) -> Array:
 
 
 def _seams(rng: np.random.Generator, size_mm: tuple[float, float], top_mm: float) -> list[Solid]:
-    """Return seams, hems and tight folds: thin dense lines that make cloth look crisp, long and short, all as one."""
-    material, radius = pick(rng, "nylon", "nylon", "leather", "rubber"), uniform(rng, 0.7, 2.0)
+    """Return seams, hems and tight folds: thin dense lines that make cloth look crisp, some of each of a few kinds."""
+    material = pick(rng, "nylon", "nylon", "leather", "rubber")
     lines = []
-    for _ in range(int(rng.integers(12, 45))):
-        reach = uniform(rng, 0.02, 0.22) * min(size_mm)
-        angle = float(rng.choice([0.0, np.pi / 2])) + rng.normal(0, 0.4) + rng.normal(0, 0.25, 6).cumsum()
-        path = np.cumsum(np.stack([np.cos(angle), np.sin(angle)], axis=1) * reach, axis=0)
-        path += rng.uniform(-0.42, 0.42, 2) * size_mm - path.mean(axis=0)
-        path = np.clip(path, -0.48 * np.array(size_mm), 0.48 * np.array(size_mm))
-        path += np.arange(6)[:, None] * 0.02  # the clipped ones must not stand still
-        height = rng.uniform(0.1, 0.9) * top_mm
-        lines.append(
-            wire(np.column_stack([path, np.full(6, height)]), radius * uniform(rng, 0.6, 1.4), material, sides=4)
-        )
+    for _ in range(4):
+        reach = uniform(rng, 0.03, 0.16) * min(size_mm)
+        angle = rng.normal(0, 0.3, 6).cumsum()
+        path = np.cumsum(np.stack([np.cos(angle), np.sin(angle), np.zeros(6)], axis=1) * reach, axis=0)
+        line = wire(path - path.mean(axis=0), uniform(rng, 0.6, 2.4), material, sides=4)
+        count = int(rng.integers(3, 14))
+        spots = rng.uniform((-0.36, -0.36, 0.1), (0.36, 0.36, 0.9), (count, 3)) * (*size_mm, top_mm)
+        yaw = rng.integers(0, 2, count) * 90 + rng.normal(0, 20, count)
+        lines.append(copies(line, spots, yaw_deg=yaw))
     return lines
 
 

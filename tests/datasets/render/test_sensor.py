@@ -84,5 +84,5 @@ def test_uneven_speed_moves_rows_by_so_much_and_keeps_their_values() -> None:
     seen = measure(ideal, replace(PERFECT, speed_jitter_px=1.0), np.random.default_rng(4))
     shift = (seen[0, :, 0] - ideal[0, :, 0]) / (0.6 / 199)
     assert 0.5 < np.abs(shift).max() < 4
-    assert np.abs(np.diff(shift)).max() < 0.2  # a belt is heavy: its speed changes slowly
+    assert np.abs(np.diff(shift[8:-8])).max() < 0.2  # a belt is heavy: its speed changes slowly
     np.testing.assert_allclose(seen[0], seen[1], atol=1e-5)
