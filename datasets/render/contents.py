@@ -15,7 +15,7 @@ __all__ = ["DAILY_KINDS", "METAL_KINDS", "PADDING_KINDS", "SOFT_KINDS", "SPREAD_
 # These give way: they are squeezed to fit and take little room from what lies over them.
 SOFT_KINDS: Final = frozenset({"clothes", "crumpled_cloth", "folded_pack", "jeans", "towel"})
 # These lie anywhere, also through one another: folds and layers.
-SPREAD_KINDS: Final = frozenset({"clothes", "crumpled_cloth", "findings", "folded_pack"})
+SPREAD_KINDS: Final = frozenset({"clothes", "crumpled_cloth", "folded_pack"})
 PADDING_KINDS: Final = ("clothes", "crumpled_cloth", "jeans", "folded_pack")
 _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "cloth": tuple(sorted(SOFT_KINDS)),

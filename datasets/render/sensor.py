@@ -94,7 +94,8 @@ def _unevenly_read(ideal: NDArray[np.float32], shift_px: NDArray[np.float64]) ->
     at = np.clip(np.arange(height) + shift_px, 0, height - 1)
     first = np.minimum(at.astype(int), max(height - 2, 0))
     share = (at - first).astype(np.float32)[None, :, None]
-    return ideal[:, first] * (1 - share) + ideal[:, np.minimum(first + 1, height - 1)] * share
+    following = ideal[:, np.minimum(first + 1, height - 1)]
+    return np.asarray(ideal[:, first] * (1 - share) + following * share, np.float32)
 
 
 def _shading(height: int, width: int, loss: float, rng: np.random.Generator) -> NDArray[np.float32] | None:
