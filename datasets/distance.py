@@ -179,7 +179,7 @@ def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _shares(values: NDArray[np.float32], bounds: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.histogram(np.clip(values, bounds[0], bounds[-1]), bounds)[0] / values.size
+    return np.asarray(np.histogram(np.clip(values, bounds[0], bounds[-1]), bounds)[0] / values.size, np.float64)
 
 
 def _colours(image: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -203,13 +203,13 @@ def _power(depth: NDArray[np.float32]) -> NDArray[np.float64]:
     radius = np.hypot(cycles_y, cycles_x)
     total, _ = np.histogram(radius, _BANDS, weights=power)
     count, _ = np.histogram(radius, _BANDS)
-    return np.log(total / np.maximum(count, 1) + 1e-6) / 2
+    return np.asarray(np.log(total / np.maximum(count, 1) + 1e-6) / 2, np.float64)
 
 
 def _contrast(depth: NDArray[np.float32]) -> NDArray[np.float64]:
     rows, columns = (side // _WINDOW for side in depth.shape)
     tiles = depth[: rows * _WINDOW, : columns * _WINDOW].reshape(rows, _WINDOW, columns, _WINDOW)
-    return np.log(np.percentile(tiles.std(axis=(1, 3)), [10, 50, 90]) + 0.005)
+    return np.asarray(np.log(np.percentile(tiles.std(axis=(1, 3)), [10, 50, 90]) + 0.005), np.float64)
 
 
 def _grain(depth: NDArray[np.float32], edge: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -87,7 +87,7 @@ def relief(x_mm: Array, y_mm: Array, height_mm: Array, material: str) -> Solid:
     a, b, c, d = top[:-1, :-1], top[1:, :-1], top[1:, 1:], top[:-1, 1:]
     faces = [np.stack([a, b, c], axis=2).reshape(-1, 3, 3), np.stack([a, c, d], axis=2).reshape(-1, 3, 3)]
     rim = np.concatenate([top[:-1, 0], top[-1, :-1], top[:0:-1, -1], top[0, :0:-1]])
-    base = rim * np.float32([1, 1, 0])
+    base = rim * np.array([1, 1, 0], np.float32)
     rim_next, base_next = np.roll(rim, -1, axis=0), np.roll(base, -1, axis=0)
     faces += [np.stack([base, base_next, rim_next], axis=1), np.stack([base, rim_next, rim], axis=1)]
     # One fan closes the flat base: only signed sums count, so the rim may have any shape.
