@@ -32,6 +32,7 @@ from training.metrics import (
     resampled,
     threshold_at_fpr,
 )
+from training.reliability import reliability
 
 __all__ = ["FPRS", "evaluate_catalogue", "evaluate_coco", "figures"]
 
@@ -70,6 +71,7 @@ def evaluate_catalogue(
         **_sizes(images),
     }
     report.update(figures(images, LABELS, seed))
+    report["reliability"] = reliability(images)
     report["groups"] = _per_class(by_group(images), [group.value for group in GROUPS], seed)
     report["operating_points"] = {
         name: _at_thresholds(images, detector.thresholds(name), seed) for name in detector.card.thresholds
@@ -134,7 +136,7 @@ def _head(detector: Detector, command: str, seed: int) -> dict[str, Any]:
             "trained_on": card.data_version,
         },
         "method": {
-            "average_precision": "COCO, 101 points, 100 detections an image and class, scores from 0.01",
+            "average_precision": "COCO, 101 points, 100 detections an image and class, scores from 0.005",
             "image_score": "highest score of any detection",
             "threshold_at_fpr": "lowest threshold at which at most that share of images without a threat alarms",
             "intervals": f"bootstrap over parcels, 95 %, {_ROUNDS} rounds ({_AP_ROUNDS} for average precision)",

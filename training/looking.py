@@ -22,11 +22,18 @@ from training.metrics import FloatArray, IntArray, ScoredImage, intersection_ove
 __all__ = ["GROUPS", "best_of_each", "by_group", "look_at_catalogue", "look_at_coco", "parse_group_map"]
 
 GROUPS = tuple(Group)
+LEAST_SCORE = 0.005
 _SAME_OBJECT_IOU = 0.6
 
 
 def look_at_catalogue(
-    detector: Detector, catalogue: Catalogue, split: Split, *, min_score: float = 0.01, threads: int = 2, most: int = 0
+    detector: Detector,
+    catalogue: Catalogue,
+    split: Split,
+    *,
+    min_score: float = LEAST_SCORE,
+    threads: int = 2,
+    most: int = 0,
 ) -> list[ScoredImage]:
     """Return the images of a split with their labels' objects and detections; classes are indices into `LABELS`.
 
@@ -60,7 +67,7 @@ def look_at_coco(
     images: Path,
     group_of_category: Mapping[int, Group],
     *,
-    min_score: float = 0.01,
+    min_score: float = LEAST_SCORE,
     threads: int = 2,
 ) -> list[ScoredImage]:
     """Return the images of a plain COCO file; classes are indices into `GROUPS`, other categories are not objects.
