@@ -75,6 +75,9 @@ def model_card_page(card: ModelCard) -> str:
         said = f"{about['false_alarms_per_100']:.2f}, {about['parcel_recall']:.3f}" if about else "not measured"
         default = " (default)" if name == card.operating_point else ""
         lines.append(f"| {name}{default} | {shown} | {said} |")
+    lines += [
+        f"\nGuarantee of `{name}`: {about['guarantee']}." for name, about in chosen.items() if about.get("guarantee")
+    ]
     for key, report in card.metrics.get("evaluations", {}).items():
         lines += ["", f"## Measured on {key}", "", *_evaluation(report)]
     parity = card.metrics.get("parity")
@@ -124,7 +127,8 @@ def _figure_lines(report: Mapping[str, Any]) -> list[str]:
     for name, row in report.get("operating_points", {}).items():
         lines.append(
             f"\nAt `{name}`: parcel recall {_shown(row.get('parcel_recall'))}, "
-            f"false alarms per 100 parcels {_shown(row.get('false_alarms_per_100_parcels'))}."
+            f"false alarms per 100 parcels {_shown(row.get('false_alarms_per_100_parcels'))}, "
+            f"d' {_shown(row.get('d_prime'))}."
         )
     return [*lines, ""]
 
