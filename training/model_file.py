@@ -7,12 +7,17 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
+
+import numpy as np
 
 from datasets.catalogue import Catalogue
 from detector import __version__
 from detector.detector import Detector
 from detector.errors import ModelError
-from detector.model_card import CARD_KEY, ModelCard, attach_card, read_card
+from detector.familiarity import Familiarity
+from detector.images import decode
+from detector.model_card import CARD_FORMAT, CARD_KEY, ModelCard, attach_card, read_card
 from detector.session import OnnxSession
 from training.card import attach_reports, model_card_page
 from training.errors import ExportError
@@ -23,6 +28,7 @@ from training.operating_point import PROMISES, Promise, calibrated, choose_point
 __all__ = ["ExportOptions", "Say", "finish", "in_memory", "page_path", "without_card", "write_model"]
 
 Say = Callable[[str], None]
+_REFERENCES: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ def finish(onnx_bytes: bytes, card: ModelCard, out: Path, options: ExportOptions
     tests = [Catalogue.load(folder) for folder in options.test_catalogues]
     if catalogues:
         card = _with_thresholds(card, onnx_bytes, catalogues, options, say)
+        card = _with_familiarity(card, catalogues, say)
     for catalogue in tests:
         say(f"measuring on the test split of {catalogue.info.name!r}")
         command = "parcelray evaluate MODEL.onnx CATALOGUE"
@@ -111,7 +118,7 @@ def write_model(out: Path, onnx_bytes: bytes, card: ModelCard) -> None:
     partial = out.with_suffix(".partial")
     try:
         with partial.open("wb") as file:
-            file.write(attach_card(onnx_bytes, replace(card, weights_sha256="0" * 64)))
+            file.write(attach_card(onnx_bytes, replace(card, card_format=CARD_FORMAT, weights_sha256="0" * 64)))
             file.flush()
             os.fsync(file.fileno())
         Detector.load(partial)  # what cannot be loaded never takes the place of what can
@@ -121,6 +128,22 @@ def write_model(out: Path, onnx_bytes: bytes, card: ModelCard) -> None:
     finally:
         partial.unlink(missing_ok=True)
     page_path(out).write_text(model_card_page(card), encoding="utf-8")
+
+
+def _with_familiarity(card: ModelCard, catalogues: Sequence[Catalogue], say: Say) -> ModelCard:
+    say("measuring what scans look like on the val split")
+    paths = [catalogue.path_of(record) for catalogue in catalogues for record in catalogue.images("val")]
+    chosen = [paths[index] for index in np.linspace(0, len(paths) - 1, min(len(paths), _REFERENCES)).astype(int)]
+    familiarity = Familiarity.fit(decode(path.read_bytes()) for path in chosen)
+    if familiarity is None:
+        say(f"  {len(chosen)} images are too few: this model will not refer views that are unlike anything known")
+    return replace(
+        card,
+        familiarity=familiarity.to_dict() if familiarity else {},
+        metrics={**card.metrics, "familiarity": {"references": len(chosen), "beyond_limit": 0.005}}
+        if familiarity
+        else card.metrics,
+    )
 
 
 def _with_thresholds(
