@@ -89,6 +89,15 @@ def model_card_page(card: ModelCard) -> str:
             f"On {parity['images']:.0f} fixed images the ONNX file and the PyTorch weights differ by at most "
             f"{parity['box_px']:.2g} pixels and {parity['score']:.2g} in score.",
         ]
+    if about := card.metrics.get("quantisation"):
+        lines += ["", "## Quantisation", "", f"Weights and activations are int8; in float32: {about['float32']}.", ""]
+        for row in about.get("compared", []):
+            before, after = row["float32"], row["int8"]
+            lines.append(
+                f"- {row['data']}: mAP50 {before['map50']:.3f} in float32, {after['map50']:.3f} in int8; recall of "
+                f"images at 10 % false alarms {before['recall_at_10_percent']:.3f} and "
+                f"{after['recall_at_10_percent']:.3f}"
+            )
     lines += [
         "",
         "## Use",

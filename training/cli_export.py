@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=false-alarm:RATE",
         help="operating points to choose instead of the usual three; also NAME=miss:RATE. Repeat for several",
     )
+    parser.add_argument(
+        "--int8", action="store_true", help="quantise SOURCE, an exported model, on the --catalogue's val split"
+    )
     parser.add_argument("--notes", default="", help="what a user must know, kept in the card")
     parser.add_argument(
         "--weights-out", type=Path, metavar="FILE.pt", help="also keep the weights alone, half precision"
@@ -79,6 +82,11 @@ def run(arguments: argparse.Namespace) -> int:
         notes=arguments.notes,
         **({"version": arguments.model_version} if arguments.model_version else {}),
     )
+    if arguments.int8:
+        from training.quantise import quantise
+
+        quantise(arguments.source, arguments.out, options)
+        return 0
     if arguments.source.suffix == ".onnx":
         refit(arguments.source, arguments.out, options)
         return 0
