@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
@@ -39,11 +39,13 @@ class Detections:
         xyxy: (N, 4) float64, pixels of the posted view, x0 < x1 and y0 < y1.
         label_ids: (N,) int64, indices into `detector.taxonomy.LABELS`.
         scores: (N,) float64 in 0..1, in descending order.
+        unlike_training: the view is unlike what the model knows: that nothing was found says nothing.
     """
 
     xyxy: NDArray[np.float64]
     label_ids: NDArray[np.int64]
     scores: NDArray[np.float64]
+    unlike_training: bool = False
 
     @classmethod
     def of(cls, xyxy: ArrayLike, label_ids: ArrayLike, scores: ArrayLike) -> Self:
@@ -86,4 +88,4 @@ class Detections:
     def at_least(self, score: float) -> Detections:
         """Return those with a score of at least `score`."""
         keep = self.scores >= score
-        return Detections(self.xyxy[keep], self.label_ids[keep], self.scores[keep])
+        return replace(self, xyxy=self.xyxy[keep], label_ids=self.label_ids[keep], scores=self.scores[keep])

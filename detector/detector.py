@@ -6,6 +6,7 @@ import hashlib
 import queue
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from detector.detections import MAX_DETECTIONS, Detections
 from detector.errors import ModelCardError, ModelError
+from detector.familiarity import Familiarity
 from detector.letterbox import PAD_VALUE, letterbox
 from detector.model_card import ModelCard, read_card, verify_seal
 from detector.session import OnnxSession, Session
@@ -47,6 +49,7 @@ class Detector:
         for one in sessions:
             self._idle.put(one)
         pairs = [card.score_calibration.get(label, (1.0, 0.0)) for label in card.classes]
+        self._familiarity = Familiarity.from_dict(card.familiarity) if card.familiarity else None
         self._slope, self._offset = np.array(pairs, np.float64).T
 
     @classmethod
@@ -79,6 +82,7 @@ class Detector:
     def detect(self, image_rgb: NDArray[np.uint8], *, min_score: float = MIN_SCORE) -> Detections:
         """Return what is found in an (H, W, 3) view with a score of at least `min_score`, at most 300 objects.
 
+        The answer says too whether the view is unlike what the model was fitted on, where its card can tell.
         Waits while every session is busy.
 
         Raises:
@@ -89,8 +93,9 @@ class Detector:
             raise ValueError(f"expected an (H, W, 3) uint8 view, got {image_rgb.shape} {image_rgb.dtype}")
         if not 0.0 <= min_score <= 1.0:
             raise ValueError(f"expected a min_score in 0..1, got {min_score}")
+        unlike = self._familiarity is not None and self._familiarity.is_unlike(image_rgb)
         with self._borrowed() as session:
-            return self._look(session, image_rgb, min_score)
+            return replace(self._look(session, image_rgb, min_score), unlike_training=unlike)
 
     def thresholds(self, operating_point: str | None = None) -> Mapping[str, float]:
         """Return label -> lowest score that alarms, of the named operating point or of the default one.

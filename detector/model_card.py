@@ -16,13 +16,25 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
 from detector.errors import ModelCardError
+from detector.familiarity import Familiarity
 from detector.taxonomy import LABELS
 from detector.yolo_head import HEADS, Head
 
-__all__ = ["CARD_KEY", "PREPROCESSING", "ModelCard", "attach_card", "checksum_of", "read_card", "seal", "verify_seal"]
+__all__ = [
+    "CARD_FORMAT",
+    "CARD_KEY",
+    "PREPROCESSING",
+    "ModelCard",
+    "attach_card",
+    "checksum_of",
+    "read_card",
+    "seal",
+    "verify_seal",
+]
 
 CARD_KEY: Final = "parcelray_card"
 PREPROCESSING: Final = "letterbox114_rgb_unit"
+CARD_FORMAT: Final = 2  # 1 had no familiarity
 _UNSEALED: Final = "0" * 64
 _SEAL_FIELD: Final = re.compile(rb'"weights_sha256": ?"([0-9a-f]{64})"')
 _METADATA_PROPS_TAG: Final = 14 << 3 | 2  # repeated StringStringEntryProto metadata_props = 14, in onnx.proto
@@ -46,6 +58,8 @@ class ModelCard:
         metrics: figures, each with its data and split; free form.
         notes: what a user must know.
         score_calibration: label -> (a, b): scores become sigmoid(a * logit(score) + b); absent labels stay as they are.
+        familiarity: see `detector.familiarity`; empty where views are not checked.
+        card_format: grows with the fields; older software refuses newer cards by name instead of by a missing field.
         preprocessing: how a view becomes the network's input; one way exists.
         weights_sha256: the seal; zeros before sealing.
     """
@@ -63,6 +77,8 @@ class ModelCard:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     notes: str = ""
     score_calibration: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    familiarity: Mapping[str, Any] = field(default_factory=dict)
+    card_format: int = 1
     preprocessing: str = PREPROCESSING
     weights_sha256: str = _UNSEALED
 
@@ -81,6 +97,8 @@ class ModelCard:
             raise ModelCardError(f"expected a weights_sha256 of 64 hex digits, got {self.weights_sha256!r}")
         for point, values in self.thresholds.items():
             self._check_thresholds(point, values)
+        if self.familiarity:
+            Familiarity.from_dict(self.familiarity)
         for label, (slope, offset) in self.score_calibration.items():
             if label not in self.classes or not (0 < slope < math.inf and math.isfinite(offset)):
                 raise ModelCardError(
@@ -110,6 +128,11 @@ class ModelCard:
             values = json.loads(text)
             if not isinstance(values, dict):
                 raise ModelCardError("expected the card to be a JSON object")
+            if int(values.get("card_format", 1)) > CARD_FORMAT:
+                raise ModelCardError(
+                    f"the card has format {values['card_format']}, this software reads up to {CARD_FORMAT}; "
+                    "update ParcelRay"
+                )
             known = {entry.name for entry in fields(cls)}
             if unknown := sorted(set(values) - known):
                 raise ModelCardError(

@@ -77,7 +77,11 @@ def decide(views: Sequence[ViewOutcome], thresholds: Mapping[str, float]) -> Dec
     been read, with nothing against it, for a clear; a scan without views is referred.
     """
     reasons = [view.reason for view in views]
-    reasons += [Reason.UNLIKE_TRAINING for view in views if view.detections and _cut(view.detections, thresholds)]
+    reasons += [
+        Reason.UNLIKE_TRAINING
+        for view in views
+        if view.detections is not None and (view.detections.unlike_training or _cut(view.detections, thresholds))
+    ]
     troubles = tuple(dict.fromkeys(reason for reason in reasons if reason is not None))
     if any(view.detections is not None and above_threshold(view.detections, thresholds) for view in views):
         return Decision(Verdict.ALARM, (Reason.ABOVE_THRESHOLD, *troubles))

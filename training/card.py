@@ -75,6 +75,9 @@ def model_card_page(card: ModelCard) -> str:
         said = f"{about['false_alarms_per_100']:.2f}, {about['parcel_recall']:.3f}" if about else "not measured"
         default = " (default)" if name == card.operating_point else ""
         lines.append(f"| {name}{default} | {shown} | {said} |")
+    lines += [
+        f"\nGuarantee of `{name}`: {about['guarantee']}." for name, about in chosen.items() if about.get("guarantee")
+    ]
     for key, report in card.metrics.get("evaluations", {}).items():
         lines += ["", f"## Measured on {key}", "", *_evaluation(report)]
     parity = card.metrics.get("parity")
@@ -86,6 +89,15 @@ def model_card_page(card: ModelCard) -> str:
             f"On {parity['images']:.0f} fixed images the ONNX file and the PyTorch weights differ by at most "
             f"{parity['box_px']:.2g} pixels and {parity['score']:.2g} in score.",
         ]
+    if about := card.metrics.get("quantisation"):
+        lines += ["", "## Quantisation", "", f"Weights and activations are int8; in float32: {about['float32']}.", ""]
+        for row in about.get("compared", []):
+            before, after = row["float32"], row["int8"]
+            lines.append(
+                f"- {row['data']}: mAP50 {before['map50']:.3f} in float32, {after['map50']:.3f} in int8; recall of "
+                f"images at 10 % false alarms {before['recall_at_10_percent']:.3f} and "
+                f"{after['recall_at_10_percent']:.3f}"
+            )
     lines += [
         "",
         "## Use",
@@ -124,7 +136,8 @@ def _figure_lines(report: Mapping[str, Any]) -> list[str]:
     for name, row in report.get("operating_points", {}).items():
         lines.append(
             f"\nAt `{name}`: parcel recall {_shown(row.get('parcel_recall'))}, "
-            f"false alarms per 100 parcels {_shown(row.get('false_alarms_per_100_parcels'))}."
+            f"false alarms per 100 parcels {_shown(row.get('false_alarms_per_100_parcels'))}, "
+            f"d' {_shown(row.get('d_prime'))}."
         )
     return [*lines, ""]
 

@@ -11,7 +11,10 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `parcelray export`."""
     parser.add_argument(
-        "source", type=Path, metavar="SOURCE", help="folder of a run, weights file, or an exported model with --report"
+        "source",
+        type=Path,
+        metavar="SOURCE",
+        help="folder of a run, weights file, or exported model",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
     parser.add_argument(
@@ -34,6 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="of the model; default: the run's")
     parser.add_argument("--model-version", default=None, metavar="V", help="default: the software's version")
     parser.add_argument("--no-calibration", action="store_true", help="keep the network's scores as they are")
+    parser.add_argument(
+        "--promise",
+        action="append",
+        metavar="NAME=false-alarm:RATE",
+        help="operating points to choose instead of the usual three; also NAME=miss:RATE. Repeat for several",
+    )
+    parser.add_argument(
+        "--int8", action="store_true", help="quantise SOURCE, an exported model, on the --catalogue's val split"
+    )
     parser.add_argument("--notes", default="", help="what a user must know, kept in the card")
     parser.add_argument(
         "--weights-out", type=Path, metavar="FILE.pt", help="also keep the weights alone, half precision"
@@ -50,7 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Export; 0 when the file is written and loads."""
     from training.errors import ExportError
-    from training.export import ExportOptions, add_reports, export, weights_of
+    from training.export import export, weights_of
+    from training.model_file import ExportOptions
+    from training.operating_point import PROMISES, parse_promise
+    from training.refit import add_reports, refit
 
     if arguments.imgsz is not None and (arguments.imgsz % 32 or arguments.imgsz < 64):
         raise ExportError(f"expected a multiple of 32 from 64 for --imgsz, got {arguments.imgsz}")
@@ -63,9 +78,18 @@ def run(arguments: argparse.Namespace) -> int:
         catalogues=tuple(arguments.catalogue),
         test_catalogues=tuple(arguments.test_catalogue),
         calibrate=not arguments.no_calibration,
+        promises=dict(parse_promise(text) for text in arguments.promise or ()) or dict(PROMISES),
         notes=arguments.notes,
         **({"version": arguments.model_version} if arguments.model_version else {}),
     )
+    if arguments.int8:
+        from training.quantise import quantise
+
+        quantise(arguments.source, arguments.out, options)
+        return 0
+    if arguments.source.suffix == ".onnx":
+        refit(arguments.source, arguments.out, options)
+        return 0
     export(arguments.source, arguments.out, options)
     if arguments.weights_out is not None:
         from training.adapter import save_slim

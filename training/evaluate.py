@@ -18,6 +18,8 @@ from datasets.records import Split
 from detector import __version__
 from detector.detector import Detector
 from detector.taxonomy import LABELS, Group
+from training.breakdown import breakdown
+from training.failures import failure_sheets
 from training.looking import GROUPS, best_of_each, by_group, look_at_catalogue, look_at_coco
 from training.metrics import (
     FloatArray,
@@ -32,6 +34,8 @@ from training.metrics import (
     resampled,
     threshold_at_fpr,
 )
+from training.rates import BASE_RATE, rates_at
+from training.reliability import draw_reliability, reliability
 
 __all__ = ["FPRS", "evaluate_catalogue", "evaluate_coco", "figures"]
 
@@ -42,7 +46,16 @@ _AP_ROUNDS: Final = 200
 
 
 def evaluate_catalogue(
-    detector: Detector, catalogue: Catalogue, split: Split, *, command: str = "", seed: int = 0, most: int = 0
+    detector: Detector,
+    catalogue: Catalogue,
+    split: Split,
+    *,
+    command: str = "",
+    seed: int = 0,
+    most: int = 0,
+    base_rate: float = BASE_RATE,
+    by_label: bool = True,
+    pictures: Path | None = None,
 ) -> dict[str, Any]:
     """Return the report of a model on one split of a catalogue.
 
@@ -53,6 +66,9 @@ def evaluate_catalogue(
         command: how the report can be made again.
         seed: of the bootstrap.
         most: look at no more images than this; 0: all.
+        base_rate: share of parcels with a threat, for the predictive value.
+        by_label: measure labels too, not groups alone.
+        pictures: write failure sheets and the reliability diagram into this folder.
 
     Raises:
         EvaluationError: the split is empty.
@@ -69,11 +85,19 @@ def evaluate_catalogue(
         "split": split,
         **_sizes(images),
     }
-    report.update(figures(images, LABELS, seed))
-    report["groups"] = _per_class(by_group(images), [group.value for group in GROUPS], seed)
+    grouped = by_group(images)
+    report.update(figures(images, LABELS, seed) if by_label else figures(grouped, GROUPS, seed))
+    if by_label:
+        report["reliability"] = reliability(images)
+    report["groups"] = _per_class(grouped, [group.value for group in GROUPS], seed)
     report["operating_points"] = {
-        name: _at_thresholds(images, detector.thresholds(name), seed) for name in detector.card.thresholds
+        name: rates_at(images, detector.thresholds(name), seed, base_rate) for name in detector.card.thresholds
     }
+    report["breakdown"] = breakdown(images if by_label else grouped, seed)
+    if pictures is not None:
+        failure_sheets(images, LABELS, pictures)
+        if by_label:
+            draw_reliability(report["reliability"], pictures / "reliability.png", f"{info.name}, {split}")
     return report
 
 
@@ -86,8 +110,9 @@ def evaluate_coco(
     name: str | None = None,
     command: str = "",
     seed: int = 0,
+    pictures: Path | None = None,
 ) -> dict[str, Any]:
-    """Return the report of a model on real images in a plain COCO file, source by source; figures only, no pixels.
+    """Return the report of a model on real images in a plain COCO file, source by source; pixels only into `pictures`.
 
     Raises:
         EvaluationError: the file is not COCO or lists no image.
@@ -101,6 +126,9 @@ def evaluate_coco(
         if any(len(image.truth_ids) for image in part):
             singled = [best_of_each(image) for image in part]
             report["sources"][source] = {**_sizes(part), **figures(singled, GROUPS, seed), "boxes": _boxes_found(part)}
+            report["sources"][source]["breakdown"] = breakdown(part, seed)
+    if pictures is not None:
+        failure_sheets(looked, GROUPS, pictures)
     return report
 
 
@@ -134,9 +162,11 @@ def _head(detector: Detector, command: str, seed: int) -> dict[str, Any]:
             "trained_on": card.data_version,
         },
         "method": {
-            "average_precision": "COCO, 101 points, 100 detections an image and class, scores from 0.01",
+            "average_precision": "COCO, 101 points, 100 detections an image and class, scores from 0.005",
             "image_score": "highest score of any detection",
             "threshold_at_fpr": "lowest threshold at which at most that share of images without a threat alarms",
+            "d_prime_and_predictive_value": "from (k + 0.5) / (n + 1) instead of k / n",
+            "reliability": "detections from 0.05; right: overlaps an object of its label by half; 10 bins",
             "intervals": f"bootstrap over parcels, 95 %, {_ROUNDS} rounds ({_AP_ROUNDS} for average precision)",
             "seed": seed,
         },
@@ -225,28 +255,3 @@ def _boxes_found(images: Sequence[ScoredImage]) -> dict[str, Any]:
     return {"at_fpr": _BOX_FPR, "objects": objects} | {
         f"found_iou_{iou}": round(count / max(objects, 1), 4) for iou, count in hits.items()
     }
-
-
-def _at_thresholds(images: Sequence[ScoredImage], thresholds: Any, seed: int) -> dict[str, Any]:  # noqa: ANN401
-    """Return recall of parcels with a threat and false alarms per 100 parcels without, as the service decides."""
-    limits = np.array([thresholds.get(label, 1.1) for label in LABELS], np.float64)
-    alarms: dict[str, tuple[bool, bool]] = {}
-    for image in images:
-        alarm = bool((image.scores >= limits[image.found_ids]).any())
-        before, threat = alarms.get(image.parcel_id, (False, False))
-        alarms[image.parcel_id] = (before or alarm, threat or len(image.truth_ids) > 0)
-    alarm_of, threat_of = (np.array(column, bool) for column in zip(*alarms.values(), strict=True))
-    drawn = parcel_weights([str(index) for index in range(len(alarm_of))], _ROUNDS, seed)
-
-    def share(of: Any, row: IntArray | None = None) -> float:  # noqa: ANN401
-        counts = of if row is None else of * row
-        return float((alarm_of * counts).sum() / counts.sum()) if counts.sum() else float("nan")
-
-    result: dict[str, Any] = {"parcels_with_threat": int(threat_of.sum()), "parcels_without": int((~threat_of).sum())}
-    if threat_of.any():
-        rounds = [share(threat_of, row) for row in drawn]
-        result["parcel_recall"] = interval(share(threat_of), rounds).as_dict()
-    if not threat_of.all():
-        rounds = [100 * share(~threat_of, row) for row in drawn]
-        result["false_alarms_per_100_parcels"] = interval(100 * share(~threat_of), rounds).as_dict()
-    return result

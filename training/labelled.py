@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from datasets.catalogue import Catalogue, require_trainable
 from datasets.records import Split
+from detector.errors import ImageError
+from detector.images import decode
 from detector.taxonomy import LABELS
 from training.config import RunConfig
 from training.errors import TrainingError
@@ -56,15 +59,23 @@ class LabelledImage:
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """What a run trains and validates on, and the version of each catalogue it comes from."""
+    """What a run trains and validates on.
+
+    Attributes:
+        train: images to train on.
+        val: images to validate on.
+        versions: of each catalogue they come from.
+        skipped: file -> why it is left out.
+    """
 
     train: tuple[LabelledImage, ...]
     val: tuple[LabelledImage, ...]
     versions: tuple[str, ...]
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_run_data(run: RunConfig) -> RunData:
-    """Read the catalogues of a run; the images are not opened.
+    """Read the catalogues of a run and open every image once; those that cannot be trained on are left out.
 
     Raises:
         CatalogueError: a catalogue cannot be used.
@@ -80,13 +91,17 @@ def load_run_data(run: RunConfig) -> RunData:
         train += _labelled(catalogue, "train")
         val += _labelled(catalogue, "val")
         versions.append(catalogue.version)
+    val = list(spread(val, run.val_images))
+    skipped = _unusable([*train, *val])
+    train = [image for image in train if str(image.path) not in skipped]
+    val = [image for image in val if str(image.path) not in skipped]
     for split, images in (("train", train), ("val", val)):
         if not any(len(image.label_ids) for image in images):
             raise TrainingError(
-                f"no annotated image in the {split!r} split of {', '.join(run.catalogues)}; "
-                "split the catalogue with `parcelray catalogue split`"
+                f"no annotated image in the {split!r} split of {', '.join(run.catalogues)} "
+                f"({len(skipped)} files cannot be read); split the catalogue with `parcelray catalogue split`"
             )
-    return RunData(tuple(train), spread(val, run.val_images), tuple(versions))
+    return RunData(tuple(train), tuple(val), tuple(versions), skipped)
 
 
 def spread(images: Sequence[LabelledImage], most: int) -> tuple[LabelledImage, ...]:
@@ -94,6 +109,25 @@ def spread(images: Sequence[LabelledImage], most: int) -> tuple[LabelledImage, .
     if len(images) <= most:
         return tuple(images)
     return tuple(images[index] for index in np.linspace(0, len(images) - 1, most).round().astype(int))
+
+
+def _unusable(images: Sequence[LabelledImage]) -> dict[str, str]:
+    """Return file -> reason for images that are damaged, missing, or not of the size that their boxes are for."""
+
+    def check(image: LabelledImage) -> str | None:
+        try:
+            height, width = decode(image.path.read_bytes()).shape[:2]
+        except OSError as error:
+            return f"cannot be read: {error.strerror}"
+        except ImageError as error:
+            return str(error)
+        if (width, height) != (image.width, image.height):
+            return f"is {width} x {height} pixels, the catalogue says {image.width} x {image.height}"
+        return None
+
+    with ThreadPoolExecutor() as pool:
+        reasons = pool.map(check, images)
+        return {str(image.path): reason for image, reason in zip(images, reasons, strict=True) if reason}
 
 
 def _labelled(catalogue: Catalogue, split: Split) -> list[LabelledImage]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,17 +17,26 @@ from detector.detections import Detections
 from detector.detector import Detector
 from detector.images import decode
 from detector.taxonomy import LABELS, Group, group_of
+from training.breakdown import facts_of_mark, size_class
 from training.errors import EvaluationError
 from training.metrics import FloatArray, IntArray, ScoredImage, intersection_over_union
 
 __all__ = ["GROUPS", "best_of_each", "by_group", "look_at_catalogue", "look_at_coco", "parse_group_map"]
 
 GROUPS = tuple(Group)
+LEAST_SCORE = 0.005
+_IMAGE_FACTS = ("scanner", "view", "difficulty", "material")
 _SAME_OBJECT_IOU = 0.6
 
 
 def look_at_catalogue(
-    detector: Detector, catalogue: Catalogue, split: Split, *, min_score: float = 0.01, threads: int = 2, most: int = 0
+    detector: Detector,
+    catalogue: Catalogue,
+    split: Split,
+    *,
+    min_score: float = LEAST_SCORE,
+    threads: int = 2,
+    most: int = 0,
 ) -> list[ScoredImage]:
     """Return the images of a split with their labels' objects and detections; classes are indices into `LABELS`.
 
@@ -49,7 +59,10 @@ def look_at_catalogue(
         marks = catalogue.annotations_of(record)
         boxes = np.array([mark.xyxy for mark in marks], np.float64).reshape(-1, 4)
         ids = np.array([LABELS.index(mark.label) for mark in marks], np.int64)
-        empty.append(_without_answer(record.file_name, record.parcel_id, record.output, boxes, ids))
+        one = _without_answer(record.file_name, record.parcel_id, record.output, boxes, ids)
+        facts = {"scanner": record.scanner, "view": record.view}
+        known = tuple(facts_of_mark(mark, record.width, record.height) for mark in marks)
+        empty.append(replace(one, facts=facts, truth_facts=known))
     paths = [catalogue.path_of(record) for record in records]
     return _look(detector, empty, paths, min_score, threads)
 
@@ -60,35 +73,45 @@ def look_at_coco(
     images: Path,
     group_of_category: Mapping[int, Group],
     *,
-    min_score: float = 0.01,
+    min_score: float = LEAST_SCORE,
     threads: int = 2,
 ) -> list[ScoredImage]:
     """Return the images of a plain COCO file; classes are indices into `GROUPS`, other categories are not objects.
 
-    The part that an image belongs to is its `source`, where the file has one.
+    A category whose name is a label or a group needs no entry in `group_of_category`. The part that an image belongs
+    to is its `source`, where the file has one.
 
     Raises:
         EvaluationError: the file is not COCO or lists no image.
     """
     try:
         document = json.loads(coco.read_text(encoding="utf-8"))
+        group_of_category = {**_named_groups(document.get("categories", [])), **group_of_category}
         objects: dict[int, list[tuple[list[float], Group]]] = {int(entry["id"]): [] for entry in document["images"]}
         for entry in document["annotations"]:
             if (group := group_of_category.get(int(entry["category_id"]))) is not None:
                 x, y, width, height = (float(value) for value in entry["bbox"])
                 objects[int(entry["image_id"])].append(([x, y, x + width, y + height], group))
         entries = [(str(entry["file_name"]), entry) for entry in document["images"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EvaluationError(f"{coco}: not a COCO file ({type(error).__name__}: {error})") from error
     if not entries:
         raise EvaluationError(f"{coco}: lists no image")
+    if not group_of_category:
+        raise EvaluationError(
+            f"{coco}: no category has the name of a label or group; say which is which, such as --group-map 1=firearm"
+        )
     empty = []
     for name, entry in entries:
         marks = objects[int(entry["id"])]
         boxes = np.array([box for box, _ in marks], np.float64).reshape(-1, 4)
         ids = np.array([GROUPS.index(group) for _, group in marks], np.int64)
         parcel = str(entry.get("parcel_id", name))
-        empty.append(_without_answer(name, parcel, str(entry.get("source", "all")), boxes, ids))
+        one = _without_answer(name, parcel, str(entry.get("source", "all")), boxes, ids)
+        facts = {key: str(entry[key]) for key in _IMAGE_FACTS if key in entry}
+        size = float(entry.get("width", 0)), float(entry.get("height", 0))
+        known = tuple({"size": size_class(box, *size)} for box, _ in marks) if all(size) else ()
+        empty.append(replace(one, facts=facts, truth_facts=known))
     looked = _look(detector, empty, [images / name for name, _ in entries], min_score, threads)
     return [replace(image, found_ids=_group_ids(image.found_ids)) for image in looked]
 
@@ -126,6 +149,15 @@ def parse_group_map(texts: Sequence[str]) -> dict[int, Group]:
     return result
 
 
+def _named_groups(categories: Iterable[Mapping[str, Any]]) -> dict[int, Group]:
+    result = {}
+    for category in categories:
+        name = str(category["name"]).lower().replace(" ", "_")
+        if name in LABELS or name in GROUPS:
+            result[int(category["id"])] = group_of(name) if name in LABELS else Group(name)
+    return result
+
+
 def _group_ids(label_ids: IntArray) -> IntArray:
     table = np.array([GROUPS.index(group_of(label)) for label in LABELS], np.int64)
     return table[label_ids]
@@ -145,8 +177,8 @@ def _look(
     with ThreadPoolExecutor(threads) as pool:
         found = _mapped(pool, find, paths)
         return [
-            replace(image, found_xyxy=one.xyxy, found_ids=one.label_ids, scores=one.scores)
-            for image, one in zip(images, found, strict=True)
+            replace(image, found_xyxy=one.xyxy, found_ids=one.label_ids, scores=one.scores, path=path)
+            for image, one, path in zip(images, found, paths, strict=True)
         ]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,9 @@ class ScoredImage:
         found_xyxy: (N, 4) pixels, highest score first.
         found_ids: (N,) classes.
         scores: (N,) in 0..1.
+        facts: what is known about the image, such as "scanner" -> "vivid".
+        truth_facts: (M,) what is known about each object, such as "size" -> "below 5 %".
+        path: of the image file.
     """
 
     name: str
@@ -56,6 +60,9 @@ class ScoredImage:
     found_xyxy: FloatArray
     found_ids: IntArray
     scores: FloatArray
+    facts: Mapping[str, str] = field(default_factory=dict)
+    truth_facts: tuple[Mapping[str, str], ...] = ()
+    path: Path | None = None
 
     @property
     def score(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import yaml
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from training.adapter import Trainer
 
 __all__ = ["TrainResult", "train"]
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
     SIGTERM and the first Ctrl-C end it after the running batch, with a checkpoint to resume from.
 
     Raises:
-        TrainingError: the folder already holds a run and `resume` is False, or holds none and it is True.
+        TrainingError: the folder already holds a run and `resume` is False, or holds none and it is True; or the disk
+            is full.
         CatalogueError: a catalogue cannot be used.
     """
     folder = Path(run.out)
@@ -71,12 +75,21 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.yaml").write_text(yaml.safe_dump(run.as_dict(), sort_keys=False), encoding="utf-8")
     (folder / "data.yaml").write_text(
-        yaml.safe_dump({"versions": list(data.versions), "train": len(data.train), "val": len(data.val)}),
+        yaml.safe_dump(
+            {
+                "versions": list(data.versions),
+                "train": len(data.train),
+                "val": len(data.val),
+                "skipped": dict(data.skipped),
+            }
+        ),
         encoding="utf-8",
     )
     with _logged_to(LOGGER, folder / "train.log"):
+        for file, reason in data.skipped.items():
+            LOGGER.warning(f"skipped {file}: {reason}")
         trainer = Trainer(run, data, resume=last if resume else None)
-        with _stopping(trainer):
+        with _stopping(trainer), _full_disk_explained(folder):
             trainer.train()
     best = folder / "weights" / "best.pt"
     return TrainResult(
@@ -114,6 +127,22 @@ def _stopping(trainer: Trainer) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _full_disk_explained(folder: Path) -> Iterator[None]:
+    """Turn a write that found no room into an error that says what is safe and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        for partial in (folder / "weights").glob("*.partial"):
+            partial.unlink()  # half a checkpoint is of no use, and takes room
+        last = folder / "weights" / "last.pt"
+        safe = f"the last checkpoint {last} is whole" if last.exists() else "no checkpoint was written yet"
+        how = "go on with --resume" if last.exists() else "start again"
+        raise TrainingError(f"{folder}: {error.strerror}; {safe}: free disk space, then {how}") from error
 
 
 @contextmanager

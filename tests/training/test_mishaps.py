@@ -1,0 +1,95 @@
+"""Mishaps of real runs: damaged images, a full disk."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from datasets.catalogue import Catalogue
+from training.budget import Progress
+from training.config import parse_run
+from training.labelled import load_run_data
+
+pytestmark = pytest.mark.torch
+ROOT = Path(__file__).parents[2]
+Make = Callable[..., Catalogue]
+
+
+def write_run(folder: Path, catalogue: Catalogue, **values: object) -> Path:
+    settings = {
+        "name": "tiny",
+        "catalogues": [str(catalogue.folder)],
+        "out": str(folder / "out"),
+        "imgsz": 64,
+        "batch": 4,
+        "nbs": 4,
+        "epochs": 4,
+        "epoch_images": 8,
+        "val_every": 4,
+        "val_images": 4,
+        "workers": 0,
+        "threads": 1,
+        "plots": False,
+        "bf16": False,
+        **values,
+    }
+    folder.mkdir(exist_ok=True)
+    (folder / "run.yaml").write_text(yaml.safe_dump(settings))
+    return folder / "run.yaml"
+
+
+def start(run: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "parcelray", "train", str(run), *options]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_damaged_images_are_named_and_left_out(make_shapes: Make, tmp_path: Path) -> None:
+    catalogue = make_shapes(tmp_path / "c")
+    broken, missing, resized, *_ = (catalogue.path_of(record) for record in catalogue.images("train"))
+    broken.write_bytes(broken.read_bytes()[:-40])
+    missing.unlink()
+    cv2.imwrite(str(resized), np.zeros((48, 48, 3), np.uint8))
+    run = write_run(tmp_path / "r", catalogue, epochs=1)
+    data = load_run_data(parse_run(yaml.safe_load(run.read_text())))
+    assert set(data.skipped) == {str(broken), str(missing), str(resized)}
+    assert "48 x 48 pixels, the catalogue says 96 x 96" in data.skipped[str(resized)]
+    assert len(data.train) == len(catalogue.images("train")) - 3
+
+    process = start(run)
+    said, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+    log = (tmp_path / "r" / "out" / "train.log").read_text()
+    for path in (broken, missing, resized):
+        assert f"skipped {path}" in log
+    assert len(yaml.safe_load((tmp_path / "r" / "out" / "data.yaml").read_text())["skipped"]) == 3
+
+
+def test_a_full_disk_ends_the_run_with_the_last_checkpoint_whole(shapes: Catalogue, tmp_path: Path) -> None:
+    from training.adapter import load_network
+
+    run, out = write_run(tmp_path, shapes, epochs=200), tmp_path / "out"
+    process = start(run)
+    while Progress.load(out / "progress.json").epochs_done < 1:
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+    # From now on every write of a checkpoint finds a full disk.
+    while process.poll() is None and not (out / "weights" / "last.partial").is_symlink():
+        try:
+            (out / "weights" / "last.partial").symlink_to("/dev/full")
+        except FileExistsError:
+            time.sleep(0.01)
+    said, _ = process.communicate(timeout=200)
+    assert process.returncode == 2, said
+    assert "No space left on device" in said
+    assert "free disk space, then go on with --resume" in said
+    assert "Traceback" not in said
+    load_network(out / "weights" / "last.pt")
+    assert not list((out / "weights").glob("*.partial"))
