@@ -41,10 +41,10 @@ def parse_map(words: Iterable[str]) -> dict[str, str]:
 def folded(label: str) -> str:
     """Return a label without what the copies of one set differ in.
 
-    >>> folded(" Multi-tool Knife")
-    'multi_tool_knife'
+    >>> folded("Multi-tool_Knife")
+    'multitoolknife'
     """
-    return re.sub(r"[\s_-]+", "_", label.strip()).casefold()
+    return re.sub(r"[\W_]+", "", label.casefold())
 
 
 def resolve(used: Iterable[str], wanted: Mapping[str, str], known: Mapping[str, str]) -> dict[str, Target]:

@@ -63,7 +63,7 @@ _FIFTEEN: Final = {
     "gun": "handgun",
     **_TOOLS,
     **_BLADES,
-    **_none("lighter", "battery", "bat", "razor_blade", "saw_blade", "fireworks", "dart", "pressure_vessel"),
+    **_none("lighter", "battery", "bat", "razorblade", "sawblade", "fireworks", "dart", "pressurevessel"),
 }
 _ACADEMIC: Final = "academic purposes only, no commercial use"
 
@@ -86,15 +86,15 @@ LAYOUTS: Final[Mapping[str, Layout]] = {
     "sixray": Layout(read_sixray, {"gun": "handgun", **_TOOLS, **_BLADES}, f"SIXray: {_ACADEMIC}", research_only=True),
     "opixray": Layout(
         read_opixray,
-        _none("folding_knife", "straight_knife", "utility_knife", "multi_tool_knife", "scissor", "scissors"),
+        _none("foldingknife", "straightknife", "utilityknife", "multitoolknife", "scissor", "scissors"),
         f"OPIXray: {_ACADEMIC}",
         research_only=True,
     ),
     "clcxray": Layout(
         read_clcxray,
         _none(
-            *("blade", "dagger", "knife", "scissors", "swiss_army_knife"),
-            *("cans", "carton_drinks", "glass_bottle", "plastic_bottle", "vacuum_cup", "spray_cans", "tin"),
+            *("blade", "dagger", "knife", "scissors", "swissarmyknife"),
+            *("cans", "cartondrinks", "glassbottle", "plasticbottle", "vacuumcup", "spraycans", "tin"),
         ),
         f"CLCXray: {_ACADEMIC}",
         research_only=True,
@@ -114,12 +114,12 @@ LAYOUTS: Final[Mapping[str, Layout]] = {
         read_stcray,
         {
             "gun": "handgun",
-            **dict.fromkeys(("3d_gun", "3d_printed_gun"), "handgun+polymer+printed"),
+            **dict.fromkeys(("3dgun", "3dprintedgun"), "handgun+polymer+printed"),
             "bullet": "cartridge",
             **_TOOLS,
             **_BLADES,
-            **_none("explosive", "cutter", "blade", "shaving_razor", "lighter", "injection", "syringe", "battery"),
-            **_none("nail_cutter", "other_sharp_item", "powerbank", "handcuffs", "non_threat"),
+            **_none("explosive", "cutter", "blade", "shavingrazor", "lighter", "injection", "syringe", "battery"),
+            **_none("nailcutter", "othersharpitem", "powerbank", "handcuffs", "nonthreat"),
         },
         "STCray: published for research",
         research_only=True,

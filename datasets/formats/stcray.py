@@ -44,14 +44,14 @@ def read_stcray(source: Path) -> Iterator[Found | Problem]:
     parts = [(root / folder, split) for folder, split in _SPLITS if (root / folder / "Images").is_dir()]
     if not parts:
         raise CatalogueError(
-            f"{root}: holds neither {_SPLITS[0][0]}/Images nor {_SPLITS[1][0]}/Images; name its parent"
+            f"{root}: holds neither {_SPLITS[0][0]}/Images nor {_SPLITS[1][0]}/Images; name the folder above them"
         )
     for part, split in parts:
         for path in image_paths(part / "Images"):
             file = (part / "Json_BB" / path.relative_to(part / "Images")).with_suffix(".json")
             name = name_below(root, path)
             about: dict[str, object] = {"split": split}
-            if not file.exists() and folded(path.parent.name).endswith("non_threat"):
+            if not file.exists() and folded(path.parent.name).endswith("nonthreat"):
                 yield Found(name=name, path=path, about=about)
                 continue
             try:

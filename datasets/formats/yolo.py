@@ -38,6 +38,7 @@ from detector.taxonomy import LABELS
 __all__ = ["read_labels", "read_yolo", "write_labels", "write_yolo"]
 
 _DATA: Final = "data.yaml"
+_DEPTH: Final = 8
 
 
 def read_yolo(source: Path) -> Iterator[Found | Problem]:
@@ -132,13 +133,20 @@ def _read_line(line: str, where: str, names: Sequence[str]) -> Mark:
 def _read_data(root: Path) -> Fields:
     try:
         text = read_inside(root, root / _DATA, ANNOTATION_BYTES).decode("utf-8")
-        # Aliases let a small file stand for one that fills the memory; no data.yaml needs them.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise AnnotationError("uses YAML aliases; write the values out")
+        _refuse_bombs(text)
         return Fields(yaml.safe_load(text), _DATA)
     except (AnnotationError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         shown = str(error).splitlines()[0][:200]
         raise CatalogueError(f"{root / _DATA}: {shown}; name the folder that holds the {_DATA}") from error
+
+
+def _refuse_bombs(text: str) -> None:
+    """Refuse aliases, which fill the memory, and deep nesting, which takes hours; no data.yaml has either."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > _DEPTH:
+            raise AnnotationError("uses YAML aliases or nests deeply; write the values out")
 
 
 def _names(data: Fields) -> list[str]:

@@ -81,7 +81,9 @@ def test_a_bad_line_is_named(line: str) -> None:
 
 def read(folder: Path) -> tuple[list[Found], list[Problem]]:
     everything = list(read_yolo(folder))
-    return [one for one in everything if isinstance(one, Found)], [one for one in everything if isinstance(one, Problem)]
+    return [one for one in everything if isinstance(one, Found)], [
+        one for one in everything if isinstance(one, Problem)
+    ]
 
 
 def test_a_folder_as_roboflow_writes_it(tmp_path: Path, write_image: Write) -> None:
@@ -112,7 +114,8 @@ def test_a_folder_as_roboflow_writes_it(tmp_path: Path, write_image: Write) -> N
         ("train: 7\nnames: [a]", "expected 'train' to name a folder"),
         ("names: !!python/object/apply:os.system ['true']", "could not determine a constructor"),
         ("a: &a [1, 1]\nb: &b [*a, *a]\nnames: *b", "aliases"),
-        ("[" * 100_000, "name the folder that holds"),
+        ("- " * 100_000, "nests deeply"),
+        ("[" * 100_000, "nests deeply"),
         ("names: [\x00]", "name the folder that holds"),
     ],
 )
