@@ -190,7 +190,7 @@ def require_trainable(catalogue: Catalogue, *, allow_research_only: bool) -> Non
     if catalogue.info.research_only and not allow_research_only:
         raise ResearchOnlyError(
             f"{catalogue.folder}: catalogue {catalogue.info.name!r} (licence {catalogue.info.licence}) is for research"
-            " only; leave it out, or set allow_research_only if its licence gives you the right to train on it"
+            " only; leave it out, or, if its licence gives you the right, put 'allow_research_only: true' into the run"
         )
 
 

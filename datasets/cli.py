@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from datasets.catalogue import Catalogue
+from datasets import cli_exchange
+from datasets.cli_exchange import add_shares as _add_shares
+from datasets.cli_output import progress as _progress
+from datasets.cli_output import summarise as _summarise
 
 __all__ = ["add_arguments", "run"]
-
-_SHARES = (0.8, 0.1, 0.1)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the sub-commands of `parcelray catalogue`."""
     tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
     _add_render(tasks.add_parser("render", help="render a catalogue of parcels with known content"))
-    _add_import(tasks.add_parser("import", help="import images and annotations of other tools"))
+    cli_exchange.add_import(tasks.add_parser("import", help="import images and annotations of other tools"))
+    cli_exchange.add_export(tasks.add_parser("export", help="write the layout of another tool"))
     _add_check(tasks.add_parser("check", help="list everything that is wrong; exit 1 if there is a problem"))
     _add_split(tasks.add_parser("split", help="split again, keeping parcels (or scanners) together"))
     stats = tasks.add_parser("stats", help="count labels, sizes, attributes, scanners")
@@ -35,11 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     distance.add_argument("second", type=Path, metavar="B")
     distance.add_argument("--json", action="store_true", help="print JSON")
     distance.set_defaults(task_function=_distance)
-    yolo = tasks.add_parser("yolo", help="export for ultralytics: labels, links to the images, data.yaml")
-    yolo.add_argument("folder", type=Path, metavar="DIR")
-    yolo.add_argument("out", type=Path, metavar="OUT")
-    yolo.add_argument("--min-visibility", type=float, default=0.0, metavar="V", help="leave out what is seen less")
-    yolo.set_defaults(task_function=_yolo)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,19 +46,6 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes (default 1)")
     parser.add_argument("--recipe", metavar="FILE", help="a recipe file, or a preset: train, calibration, test")
     parser.set_defaults(task_function=_render)
-
-
-def _add_import(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("format", choices=["coco"])
-    parser.add_argument("source", type=Path, metavar="DIR", help="unpacked export, or its JSON file")
-    parser.add_argument("out", type=Path, metavar="OUT")
-    parser.add_argument("--licence", required=True, metavar="L", help="of the images, such as CC-BY-4.0 or 'own'")
-    parser.add_argument("--map", nargs="+", default=[], metavar="OLD=NEW", help="their label = ours, or = none")
-    parser.add_argument("--research-only", action="store_true", help="refuse training unless it is allowed by name")
-    parser.add_argument("--own-scans", action="store_true", help="these are real scans of one's own scanners")
-    parser.add_argument("--name", default="", help="of the catalogue (default: the folder's name)")
-    _add_shares(parser)
-    parser.set_defaults(task_function=_import)
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
@@ -93,13 +72,6 @@ def _add_sheet(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(task_function=_sheet)
 
 
-def _add_shares(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--shares", nargs=3, type=float, default=_SHARES, metavar=("TRAIN", "VAL", "TEST"), help="default 0.8 0.1 0.1"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="another seed gives another split")
-
-
 def _render(arguments: argparse.Namespace) -> int:
     from datasets.render.job import render_catalogue
     from datasets.render.recipe import Recipe
@@ -111,33 +83,6 @@ def _render(arguments: argparse.Namespace) -> int:
         )
     _summarise(catalogue)
     return 0
-
-
-def _import(arguments: argparse.Namespace) -> int:
-    from datasets.errors import CatalogueError
-    from datasets.importing import ImportOptions, import_coco
-
-    mapping = {}
-    for words in arguments.map:
-        old, equals, new = words.rpartition("=")
-        if not equals:
-            raise CatalogueError(f"--map: expected OLD=NEW, got {words!r}")
-        mapping[old] = new
-    options = ImportOptions(
-        licence=arguments.licence,
-        name=arguments.name,
-        source_kind="real" if arguments.own_scans else "imported",
-        research_only=arguments.research_only,
-        mapping=mapping,
-        shares=arguments.shares,
-        seed=arguments.seed,
-    )
-    with _progress("importing", "image") as show:
-        catalogue, problems = import_coco(arguments.source, arguments.out, options, show)
-    for problem in problems:
-        print(problem)
-    _summarise(catalogue)
-    return 1 if any(not problem.warning for problem in problems) else 0
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -217,32 +162,3 @@ def _sheet(arguments: argparse.Namespace) -> int:
     arguments.out.write_bytes(data.tobytes())
     print(arguments.out)
     return 0
-
-
-def _yolo(arguments: argparse.Namespace) -> int:
-    from datasets.catalogue import Catalogue
-    from datasets.yolo import to_yolo
-
-    print(to_yolo(Catalogue.load(arguments.folder), arguments.out, min_visibility=arguments.min_visibility))
-    return 0
-
-
-def _summarise(catalogue: Catalogue) -> None:
-    sizes = ", ".join(f"{split} {len(catalogue.images(split))}" for split in ("train", "val", "test"))
-    limits = ", research only" if catalogue.info.research_only else ""
-    print(f"{catalogue.folder}: {catalogue.info.name}, {catalogue.info.licence}{limits}")
-    print(f"version {catalogue.version[:16]}, {len(catalogue.records)} images: {sizes}")
-
-
-@contextmanager
-def _progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error where that is a terminal."""
-    from tqdm import tqdm
-
-    with tqdm(desc=what, unit=unit, file=sys.stderr, disable=None) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show

@@ -25,6 +25,7 @@ __all__ = [
     "normalised",
     "on_grid",
     "read_annotation",
+    "read_record",
     "to_coco",
 ]
 
@@ -115,7 +116,7 @@ def from_coco(
         try:
             entry = Fields(value, name)
             image_id = entry.integer("id")
-            record = _read_record(entry, split)
+            record = read_record(entry, split)
             if image_id in records:
                 raise AnnotationError(f"{name}: image id {image_id} is there twice")
             records[image_id], marks[image_id] = record, []
@@ -227,12 +228,17 @@ def _image_entry(record: ImageRecord, image_id: int) -> dict[str, object]:
         "sha256": record.sha256,
     }
     # What is written must be readable: the reader's checks are the writer's too.
-    if _read_record(Fields(entry, record.file_name), record.split) != record:
+    if read_record(Fields(entry, record.file_name), record.split) != record:
         raise AnnotationError(f"{record.file_name}: the record has values that JSON does not keep: {record}")
     return entry
 
 
-def _read_record(entry: Fields, split: Split) -> ImageRecord:
+def read_record(entry: Fields, split: Split) -> ImageRecord:
+    """Return the record of one image entry of a catalogue.
+
+    Raises:
+        AnnotationError: a key is missing or its value is not valid.
+    """
     sha256 = entry.text("sha256")
     if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
         raise AnnotationError(f"{entry.where}: expected 64 hex digits for 'sha256', got {sha256[:80]!r}")

@@ -87,8 +87,11 @@ def test_import_maps_labels_and_exits_1_if_something_was_left_out(
     assert {mark.label for _, marks in read.items() for mark in marks} == {"handgun"}
 
 
-def test_yolo_prints_where_the_data_file_is(
+def test_export_prints_what_to_give_to_the_other_tool(
     make_catalogue: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["catalogue", "yolo", str(make_catalogue().folder), str(tmp_path / "yolo")]) == 0
+    words = ["catalogue", "export", str(make_catalogue().folder), str(tmp_path / "yolo"), "--format", "yolo"]
+    assert main(words) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "yolo" / "data.yaml")
+    with pytest.raises(SystemExit):
+        main(words[:-2])

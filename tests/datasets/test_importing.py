@@ -11,7 +11,7 @@ import pytest
 from datasets.catalogue import Catalogue
 from datasets.checks import check_catalogue
 from datasets.errors import CatalogueError, UnknownLabelError
-from datasets.importing import ImportOptions, import_coco
+from datasets.importing import ImportOptions, import_images
 
 Make = Callable[..., Catalogue]
 Write = Callable[[Path, int], None]
@@ -59,7 +59,7 @@ def save(folder: Path, document: dict[str, Any]) -> None:
 
 def test_an_export_becomes_a_sound_catalogue(export: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder, _ = export
-    catalogue, problems = import_coco(folder, tmp_path / "out", OWN)
+    catalogue, problems = import_images("coco", folder, tmp_path / "out", OWN)
     assert problems == []
     assert not [problem for problem in check_catalogue(tmp_path / "out") if not problem.warning]
     read = Catalogue.load(tmp_path / "out")
@@ -78,7 +78,7 @@ def test_our_own_annotation_files_import_to_the_same_content(make_catalogue: Mak
     ours = make_catalogue()
     document = ours.folder / "train.json"
     document.write_bytes((ours.folder / "annotations/train.json").read_bytes())
-    copy, problems = import_coco(document, tmp_path / "copy", ImportOptions(licence="CC0-1.0"))
+    copy, problems = import_images("coco", document, tmp_path / "copy", ImportOptions(licence="CC0-1.0"))
     assert problems == []
     by_hash = {image.sha256: (image, ours.annotations_of(image)) for image in ours.images("train")}
     assert len(copy.images("train")) == len(by_hash)
@@ -92,15 +92,15 @@ def test_an_unknown_label_says_how_to_map_it(export: tuple[Path, dict[str, Any]]
     document["categories"] = [{"id": 1, "name": "Pistol"}, {"id": 2, "name": "Knife"}, {"id": 3, "name": "unused"}]
     save(folder, document)
     with pytest.raises(UnknownLabelError, match=r"unknown labels: Knife, Pistol; .*--map 'Knife=none' 'Pistol=none'"):
-        import_coco(folder, tmp_path / "out", OWN)
+        import_images("coco", folder, tmp_path / "out", OWN)
     assert not (tmp_path / "out" / "catalogue.json").exists()
     mapped = ImportOptions(licence="own", mapping={"Pistol": "handgun", "Knife": "none"})
-    catalogue, problems = import_coco(folder, tmp_path / "out", mapped)
+    catalogue, problems = import_images("coco", folder, tmp_path / "out", mapped)
     assert problems == []
     assert [mark.label for _, marks in catalogue.items() for mark in marks] == ["handgun"] * 3
     assert len(catalogue.images()) == 6
     with pytest.raises(UnknownLabelError, match="--map: gun is not ours"):
-        import_coco(folder, tmp_path / "other", ImportOptions(licence="own", mapping={"Pistol": "gun"}))
+        import_images("coco", folder, tmp_path / "other", ImportOptions(licence="own", mapping={"Pistol": "gun"}))
 
 
 def test_damaged_images_are_listed_and_left_out(export: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_damaged_images_are_listed_and_left_out(export: tuple[Path, dict[str, An
     ]
     (folder / "images/link.png").symlink_to(tmp_path / "secret.png")
     save(folder, document)
-    catalogue, problems = import_coco(folder, tmp_path / "out", OWN)
+    catalogue, problems = import_images("coco", folder, tmp_path / "out", OWN)
     assert sorted(image.parcel_id for image in catalogue.images()) == ["scan-3", "scan-5"]
     listed = {problem.file: problem.reason for problem in problems}
     assert set(listed) == {
@@ -150,7 +150,7 @@ def test_an_image_with_a_bad_box_is_left_out_whole(
     folder, document = export
     document["annotations"][2].update(change)
     save(folder, document)
-    catalogue, problems = import_coco(folder, tmp_path / "out", OWN)
+    catalogue, problems = import_images("coco", folder, tmp_path / "out", OWN)
     assert [problem.file for problem in problems] == ["images/2.png"]
     assert "scan-2" not in {image.parcel_id for image in catalogue.images()}
 
@@ -160,7 +160,7 @@ def test_boxes_over_the_border_are_clipped_and_said(export: tuple[Path, dict[str
     document["annotations"][0]["bbox"] = [-0.5, 0, 20, 20]
     document["annotations"][1]["bbox"] = [50, 30, 30, 30]
     save(folder, document)
-    catalogue, problems = import_coco(folder, tmp_path / "out", OWN)
+    catalogue, problems = import_images("coco", folder, tmp_path / "out", OWN)
     assert [(problem.file, problem.warning) for problem in problems] == [("images/1.png", True)]
     boxes = {image.parcel_id: marks[0].xyxy for image, marks in catalogue.items() if marks}
     assert boxes["scan-0"] == (0, 0, 19.5, 20)
@@ -171,7 +171,7 @@ def test_attributes_as_cvat_writes_them(export: tuple[Path, dict[str, Any]], tmp
     folder, document = export
     document["annotations"][0]["attributes"] = {"occluded": True, "polymer": False, "rotation": 0.0}
     save(folder, document)
-    catalogue, _ = import_coco(folder, tmp_path / "out", OWN)
+    catalogue, _ = import_images("coco", folder, tmp_path / "out", OWN)
     (mark,) = next(marks for image, marks in catalogue.items() if image.parcel_id == "scan-0")
     assert mark.attributes == ("occluded",)
 
@@ -179,15 +179,15 @@ def test_attributes_as_cvat_writes_them(export: tuple[Path, dict[str, Any]], tmp
 def test_what_cannot_be_imported_is_said(export: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder, document = export
     with pytest.raises(CatalogueError, match=r"holds no annotations\.json"):
-        import_coco(tmp_path / "nowhere", tmp_path / "out", OWN)
-    import_coco(folder, tmp_path / "out", ImportOptions(licence="own", research_only=True))
+        import_images("coco", tmp_path / "nowhere", tmp_path / "out", OWN)
+    import_images("coco", folder, tmp_path / "out", ImportOptions(licence="own", research_only=True))
     assert Catalogue.load(tmp_path / "out").info.research_only
     with pytest.raises(CatalogueError, match="is a catalogue already"):
-        import_coco(folder, tmp_path / "out", OWN)
+        import_images("coco", folder, tmp_path / "out", OWN)
     document["images"] = []
     save(folder, document)
     with pytest.raises(CatalogueError, match="no image is usable"):
-        import_coco(folder, tmp_path / "empty", OWN)
+        import_images("coco", folder, tmp_path / "empty", OWN)
     (folder / "annotations.json").write_bytes(b"{" * 100_000)
     with pytest.raises(CatalogueError, match="is not JSON"):
-        import_coco(folder, tmp_path / "broken", OWN)
+        import_images("coco", folder, tmp_path / "broken", OWN)

@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from datasets.importing import ImportOptions, import_coco
+from datasets.importing import ImportOptions, import_images
 from detector.taxonomy import LABELS, TAXONOMY
 
 if TYPE_CHECKING:
@@ -154,7 +154,8 @@ def test_reviewed_scans_become_a_catalogue(
         pixels = cv2.imdecode(np.fromfile(folder / image["file_name"], np.uint8), cv2.IMREAD_COLOR)
         assert pixels is not None
         assert pixels.shape[:2] == (image["height"], image["width"])
-    catalogue, problems = import_coco(folder, tmp_path / "catalogue", ImportOptions(licence="own", source_kind="real"))
+    options = ImportOptions(licence="own", source_kind="real")
+    catalogue, problems = import_images("coco", folder, tmp_path / "catalogue", options)
     assert problems == []
     marks = [(record.parcel_id, record.view, [m.label for m in found]) for record, found in catalogue.items()]
     assert sorted(marks) == sorted([(two["id"], "top", []), (two["id"], "side", ["barrel"]), (empty["id"], "top", [])])

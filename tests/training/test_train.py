@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from datasets.catalogue import Catalogue
 from datasets.errors import ResearchOnlyError
+from parcelray import main
 from training.budget import Progress
 from training.config import RunConfig, parse_run
 from training.errors import TrainingError
@@ -60,3 +62,24 @@ def test_a_catalogue_without_annotated_images_is_refused(make_shapes: Make, tmp_
     folder = make_shapes(tmp_path / "c", count=6).folder
     with pytest.raises(TrainingError, match="'val' split"):
         load_run_data(run_of(folder, tmp_path))
+
+
+def test_the_command_refuses_a_published_set_until_the_run_says_that_it_may(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    (tmp_path / "set/train/train_image").mkdir(parents=True)
+    (tmp_path / "set/train/train_annotation").mkdir()
+    cv2.imwrite(str(tmp_path / "set/train/train_image/1.png"), picture)
+    (tmp_path / "set/train/train_annotation/1.txt").write_text("1.png Folding_Knife 4 5 24 15\n")
+    assert main(["catalogue", "import", "opixray", str(tmp_path / "set"), str(tmp_path / "c")]) == 0
+    run = tmp_path / "run.yaml"
+    run.write_text(f"name: t\ncatalogues: [{tmp_path / 'c'}]\nout: {tmp_path / 'run'}\nepochs: 1\n")
+    assert main(["train", str(run)]) == 2
+    assert "is for research only; leave it out, or, if" in (said := capsys.readouterr().err)
+    assert "'allow_research_only: true'" in said
+    assert "licence OPIXray: academic purposes only" in said
+    # With the user's word the refusal is another one: these images hold nothing to learn.
+    run.write_text(run.read_text() + "allow_research_only: true\n")
+    assert main(["train", str(run)]) == 2
+    assert "no annotated image in the 'train' split" in capsys.readouterr().err
