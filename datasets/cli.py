@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from datasets.catalogue import Catalogue
+from datasets import cli_tools
+from datasets.cli_output import progress as _progress
+from datasets.cli_output import summarise as _summarise
 
 __all__ = ["add_arguments", "run"]
 
@@ -35,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     yolo.add_argument("out", type=Path, metavar="OUT")
     yolo.add_argument("--min-visibility", type=float, default=0.0, metavar="V", help="leave out what is seen less")
     yolo.set_defaults(task_function=_yolo)
+    cli_tools.add_tasks(tasks)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -206,24 +204,3 @@ def _yolo(arguments: argparse.Namespace) -> int:
 
     print(to_yolo(Catalogue.load(arguments.folder), arguments.out, min_visibility=arguments.min_visibility))
     return 0
-
-
-def _summarise(catalogue: Catalogue) -> None:
-    sizes = ", ".join(f"{split} {len(catalogue.images(split))}" for split in ("train", "val", "test"))
-    limits = ", research only" if catalogue.info.research_only else ""
-    print(f"{catalogue.folder}: {catalogue.info.name}, {catalogue.info.licence}{limits}")
-    print(f"version {catalogue.version[:16]}, {len(catalogue.records)} images: {sizes}")
-
-
-@contextmanager
-def _progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error where that is a terminal."""
-    from tqdm import tqdm
-
-    with tqdm(desc=what, unit=unit, file=sys.stderr, disable=None) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show

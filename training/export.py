@@ -137,7 +137,7 @@ def add_reports(model: Path, out: Path, reports: Sequence[Path], say: Say = prin
 def _with_thresholds(
     card: ModelCard, onnx_bytes: bytes, catalogues: Sequence[Catalogue], *, calibrate: bool, say: Say
 ) -> ModelCard:
-    kinds = {catalogue.info.source_kind for catalogue in catalogues}
+    kinds = {catalogue.one_source_kind("val") for catalogue in catalogues}
     if len(kinds) > 1:
         raise ExportError(f"thresholds need catalogues of one kind, got {', '.join(sorted(kinds))}")
     say("choosing thresholds on the val split")
@@ -166,7 +166,7 @@ def _with_thresholds(
             **card.metrics,
             "operating_points": chosen,
             "thresholds_chosen_on": [
-                {"name": one.info.name, "kind": one.info.source_kind, "version": one.version, "split": "val"}
+                {"name": one.info.name, "kind": one.one_source_kind("val"), "version": one.version, "split": "val"}
                 for one in catalogues
             ],
         },
@@ -199,7 +199,8 @@ def _default_notes(catalogues: Sequence[Catalogue]) -> str:
     if not catalogues:
         return "Thresholds were not chosen on data: export again with --catalogue before use."
     return (
-        f"Thresholds were chosen on {catalogues[0].info.source_kind} images; check them on your own scanner before use."
+        f"Thresholds were chosen on {catalogues[0].one_source_kind('val')} images;"
+        " check them on your own scanner before use."
     )
 
 
