@@ -35,6 +35,12 @@ def add_tasks(tasks: Tasks) -> None:
     same.add_argument("--json", action="store_true", help="print JSON")
     same.add_argument("--jobs", type=int, default=2, metavar="J", help="images read at a time (default 2)")
     same.set_defaults(task_function=_duplicates)
+    reference = tasks.add_parser("reference", help="render the reference catalogue: 1,200 chosen images")
+    reference.add_argument("out", type=Path, metavar="OUT")
+    reference.add_argument("--parcels", type=int, default=600, metavar="N", help="of two images each (default 600)")
+    reference.add_argument("--seed", type=int, default=20_260, metavar="S", help="another seed, another catalogue")
+    reference.add_argument("--jobs", type=int, default=1, metavar="J", help="processes (default 1)")
+    reference.set_defaults(task_function=_reference)
 
 
 def _diff(arguments: argparse.Namespace) -> int:
@@ -108,3 +114,14 @@ def _duplicates(arguments: argparse.Namespace) -> int:
             print(f"{pair.second.file_name} looks like {pair.first.file_name} ({likeness}; in {where})")
         print(f"{len(pairs)} pairs, {crossing} of them across splits")
     return 1 if crossing or problems else 0
+
+
+def _reference(arguments: argparse.Namespace) -> int:
+    from datasets.render.reference import build_reference
+
+    with progress("rendering", "parcel") as show:
+        catalogue = build_reference(
+            arguments.out, parcels=arguments.parcels, seed=arguments.seed, jobs=arguments.jobs, on_progress=show
+        )
+    summarise(catalogue)
+    return 0

@@ -33,6 +33,7 @@ class Footprint:
         visibility: share of the mask that would look different without the object, 0 to 1.
         area_px: pixels in the mask.
         truncated: whether part of it lies outside the image.
+        superposition: share of the radiation that everything else takes from the mask, 0 to 1.
     """
 
     phantom_index: int
@@ -41,6 +42,7 @@ class Footprint:
     visibility: float
     area_px: int
     truncated: bool
+    superposition: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,7 +192,8 @@ def _footprint(
     noise = np.sqrt(present / photons + sensor.read_noise**2) / (present + floor)
     visible = np.abs(contrast) > np.maximum(0.04, noise.mean(axis=0))
     xyxy = (float(left), float(top), float(left + mask.shape[1]), float(top + mask.shape[0]))
-    return Footprint(index, xyxy, mask, float(visible.mean()), int(mask.sum()), truncated)
+    taken = 1.0 - float(without[1].mean())
+    return Footprint(index, xyxy, mask, float(visible.mean()), int(mask.sum()), truncated, min(max(taken, 0.0), 1.0))
 
 
 def _turned(image: NDArray[np.generic], turn: tuple[bool, bool, bool]) -> NDArray[np.generic]:
