@@ -140,10 +140,15 @@ def planned_parcels(recipe: Recipe, seed: int) -> Iterator[int]:
         if taken % _BENIGN_EVERY == 0 and benign:
             best = benign[0]
         else:
-            best = max(plans, key=lambda i: sum(1 / (1 + counts[name]) for name in set(plans[i])))
+            # The mean, so that parcels of one rare label win over parcels full of everything.
+            best = max(plans, key=lambda i: _mean([1 / (1 + counts[name]) for name in set(plans[i])]))
         counts.update(set(plans[best]))
         taken += 1
         yield best
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / max(len(values), 1)
 
 
 def _render(out: Path, recipe: Recipe, seed: int, indices: Sequence[int], *, jobs: int, on_progress: Progress) -> None:
