@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stats = tasks.add_parser("stats", help="count labels, sizes, attributes, scanners")
     stats.add_argument("folder", type=Path, metavar="DIR")
     stats.add_argument("--json", action="store_true", help="print JSON")
+    stats.add_argument("--html", type=Path, metavar="OUT.html", help="also write one page with pictures")
     stats.set_defaults(task_function=_stats)
     _add_sheet(tasks.add_parser("sheet", help="draw a contact sheet with boxes"))
     yolo = tasks.add_parser("yolo", help="export for ultralytics: labels, links to the images, data.yaml")
@@ -168,6 +169,10 @@ def _stats(arguments: argparse.Namespace) -> int:
 
     catalogue = Catalogue.load(arguments.folder)
     tables = count(catalogue)
+    if arguments.html is not None:
+        from datasets.stats_page import stats_page
+
+        arguments.html.write_text(stats_page(catalogue), encoding="utf-8")
     if arguments.json:
         counts = {table.title: table.rows for table in tables}
         print(json.dumps({"name": catalogue.info.name, "version": catalogue.version, "counts": counts}, indent=2))

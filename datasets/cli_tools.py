@@ -1,4 +1,4 @@
-"""`parcelray catalogue diff`, `merge`, `duplicates`: what is done with catalogues that are there."""
+"""`parcelray catalogue diff`, `merge`, `duplicates`, `datasheet`, `reference` and `gallery`."""
 
 from __future__ import annotations
 
@@ -35,12 +35,21 @@ def add_tasks(tasks: Tasks) -> None:
     same.add_argument("--json", action="store_true", help="print JSON")
     same.add_argument("--jobs", type=int, default=2, metavar="J", help="images read at a time (default 2)")
     same.set_defaults(task_function=_duplicates)
+    sheet = tasks.add_parser("datasheet", help="write a datasheet for this version, with gaps for what only you know")
+    sheet.add_argument("folder", type=Path, metavar="DIR")
+    sheet.add_argument("--out", type=Path, metavar="FILE.md", help="default: in DIR, named after the version")
+    sheet.set_defaults(task_function=_datasheet)
     reference = tasks.add_parser("reference", help="render the reference catalogue: 1,200 chosen images")
     reference.add_argument("out", type=Path, metavar="OUT")
     reference.add_argument("--parcels", type=int, default=600, metavar="N", help="of two images each (default 600)")
     reference.add_argument("--seed", type=int, default=20_260, metavar="S", help="another seed, another catalogue")
     reference.add_argument("--jobs", type=int, default=1, metavar="J", help="processes (default 1)")
     reference.set_defaults(task_function=_reference)
+    gallery = tasks.add_parser("gallery", help="write a page to look through all images, with filters and boxes")
+    gallery.add_argument("folder", type=Path, metavar="DIR")
+    gallery.add_argument("out", type=Path, metavar="OUT.html")
+    gallery.add_argument("--copy", action="store_true", help="copy the images too, so that the page can be moved")
+    gallery.set_defaults(task_function=_gallery)
 
 
 def _diff(arguments: argparse.Namespace) -> int:
@@ -116,6 +125,14 @@ def _duplicates(arguments: argparse.Namespace) -> int:
     return 1 if crossing or problems else 0
 
 
+def _datasheet(arguments: argparse.Namespace) -> int:
+    from datasets.catalogue import Catalogue
+    from datasets.datasheet import write_datasheet
+
+    print(write_datasheet(Catalogue.load(arguments.folder), arguments.out))
+    return 0
+
+
 def _reference(arguments: argparse.Namespace) -> int:
     from datasets.render.reference import build_reference
 
@@ -124,4 +141,14 @@ def _reference(arguments: argparse.Namespace) -> int:
             arguments.out, parcels=arguments.parcels, seed=arguments.seed, jobs=arguments.jobs, on_progress=show
         )
     summarise(catalogue)
+    return 0
+
+
+def _gallery(arguments: argparse.Namespace) -> int:
+    from datasets.catalogue import Catalogue
+    from datasets.gallery import write_gallery
+
+    with progress("drawing", "image") as show:
+        write_gallery(Catalogue.load(arguments.folder), arguments.out, copy=arguments.copy, on_progress=show)
+    print(arguments.out)
     return 0
