@@ -56,8 +56,10 @@ def write_gallery(
     (folder / "small").mkdir(parents=True, exist_ok=True)
     entries = []
     with ThreadPoolExecutor(threads) as pool:
-        pictures = pool.map(lambda record: _write_small(catalogue, record, folder / "small"), catalogue.records)
-        for done, (record, small) in enumerate(zip(catalogue.records, pictures, strict=True), start=1):
+        # The views of a parcel lie side by side, the one from above first.
+        records = sorted(catalogue.records, key=lambda one: (one.parcel_id, one.view != "top", one.file_name))
+        pictures = pool.map(lambda record: _write_small(catalogue, record, folder / "small"), records)
+        for done, (record, small) in enumerate(zip(records, pictures, strict=True), start=1):
             whole = catalogue.path_of(record)
             if copy:
                 whole = folder / "images" / record.file_name
@@ -65,7 +67,7 @@ def write_gallery(
                 shutil.copyfile(catalogue.path_of(record), whole)
             links = {"small": _link(small, out), "file": _link(whole, out)}
             entries.append(_entry(catalogue, record) | links)
-            on_progress(done, len(catalogue.records))
+            on_progress(done, len(records))
     data = {"images": entries, "colours": {label: colour_of(label) for label in LABELS}, "filters": _filters(entries)}
     # Inside a script element only "</" and "<!--" could end it or change how it is read.
     text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")

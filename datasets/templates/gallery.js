@@ -72,7 +72,7 @@ function filter() {
 
 function measured(list, name, value) {
   if (value === null) return;
-  const bar = element("meter", { min: 0, max: 1, value });
+  const bar = element("span", { class: "gauge" }, element("i", { style: `width: ${100 * value}%` }));
   list.append(element("dt", {}, name), element("dd", {}, bar, `${Math.round(100 * value)} %`));
 }
 
@@ -80,6 +80,8 @@ function open(image) {
   current = image;
   byId("file").textContent = image.parcel;
   const views = [image, ...images.filter((other) => other.parcel === image.parcel && other !== image)];
+  // Wide pictures lie over each other, tall ones stand side by side: so both are as large as they can be.
+  byId("stage").classList.toggle("stacked", views.length > 1 && image.width > 1.2 * image.height);
   byId("stage").replaceChildren(...views.slice(0, 2).map((one) =>
     element("figure", {}, figure(one, one.file, true), element("figcaption", {}, `${one.view} view, ${one.scanner}`))));
   const facts = element("dl");

@@ -138,3 +138,21 @@ def test_jpeg_is_a_round_trip_of_the_same_size() -> None:
 def test_an_empty_scene_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one solid"):
         scan([], ScannerProfile(), np.random.default_rng(0))
+
+
+def test_superposition_is_what_everything_else_takes_from_the_beam() -> None:
+    profile = replace(ScannerProfile(), sensor=QUIET)
+
+    def superposition(*others: Phantom) -> float:
+        (found,) = scan([threat(), *others], profile, np.random.default_rng(0)).footprints
+        return found.superposition
+
+    def over(material: str, thickness_mm: float) -> Phantom:
+        return Phantom("sheet", (box((200.0, 200.0, thickness_mm), material).moved(offset_mm=(0, 0, 60.0)),))
+
+    assert superposition() == pytest.approx(0, abs=1e-6)
+    assert superposition(over("lead", 20.0)) > 0.99
+    thin, thick = superposition(over("aluminium", 5.0)), superposition(over("aluminium", 10.0))
+    assert 0.1 < thin < thick
+    # What two sheets let through is nearly the square of what one does; the beam is hardened a little.
+    assert 1 - thick == pytest.approx((1 - thin) ** 2, rel=0.05)
