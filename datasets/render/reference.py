@@ -24,16 +24,16 @@ from datasets.samples import Annotation
 from detector import __version__
 from detector.taxonomy import LABELS
 
-__all__ = ["PARCELS", "SEED", "Quotas", "build_reference", "planned_parcels"]
+__all__ = ["PARCELS", "SEED", "Quotas", "build_reference", "choose_parcels", "planned_parcels"]
 
 PARCELS: Final = 600
 SEED: Final = 20_260
 _OVERDRAWN: Final = 1.1  # so many are rendered for each that stays
 _PLANNED_PER_CHOICE: Final = 12
 _BENIGN_EVERY: Final = 12
-_ROUNDS: Final = 4
+_ROUNDS: Final = 3
 Progress = Callable[[int, int], None]
-_Images = tuple[tuple[ImageRecord, tuple[Annotation, ...]], ...]
+Images = tuple[tuple[ImageRecord, tuple[Annotation, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ def build_reference(
     indices = list(islice(plan, round(parcels * _OVERDRAWN)))
     for _ in range(_ROUNDS):
         _render(out, recipe, seed, indices, jobs=jobs, on_progress=on_progress)
-        chosen = _choose({index: tuple(read_parts(out, [index])) for index in indices}, parcels)
+        chosen = choose_parcels({index: tuple(read_parts(out, [index])) for index in indices}, parcels)
         missing = quotas.shortfalls(sum((_traits(images) for images in chosen.values()), Counter()))
         if not missing:
             break
@@ -162,8 +162,13 @@ def _render(out: Path, recipe: Recipe, seed: int, indices: Sequence[int], *, job
             on_progress(finished, len(indices))
 
 
-def _choose(rendered: Mapping[int, _Images], parcels: int) -> dict[int, _Images]:
-    """Drop, one by one, the parcel whose images show most of what there is enough of."""
+def choose_parcels(rendered: Mapping[int, Images], parcels: int) -> dict[int, Images]:
+    """Return so many of the parcels, levelled: one by one, drop the one that shows what there is most of already.
+
+    Args:
+        rendered: images of each parcel, by its index.
+        parcels: how many stay.
+    """
     chosen = dict(sorted(rendered.items()))
     traits = {index: _traits(images) for index, images in chosen.items()}
     counts = sum(traits.values(), Counter())
@@ -174,7 +179,7 @@ def _choose(rendered: Mapping[int, _Images], parcels: int) -> dict[int, _Images]
     return chosen
 
 
-def _traits(images: _Images) -> Counter[str]:
+def _traits(images: Images) -> Counter[str]:
     """Return how many images of a parcel show each label, level of difficulty and scanner."""
     found: Counter[str] = Counter()
     for record, marks in images:
