@@ -16,13 +16,13 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Self, cast, get_args
+from typing import Final, Literal, Self, cast
 
 from datasets.coco import Problem, from_coco, normalised, to_coco
 from datasets.errors import AnnotationError, CatalogueError, ResearchOnlyError
 from datasets.fields import Fields, parse_json, read_json
 from datasets.hashing import content_version, sha256_of
-from datasets.records import SPLITS, ImageRecord, SourceKind, Split, checked_file_name
+from datasets.records import SOURCE_KINDS, SPLITS, ImageRecord, SourceKind, Split, checked_file_name
 from datasets.samples import Annotation
 from detector import __version__
 
@@ -32,7 +32,7 @@ _FORMAT: Final = 1
 _HEAD: Final = "catalogue.json"
 _TEMPORARY: Final = ".writing-"
 CatalogueKind = SourceKind | Literal["mixed"]
-_KINDS: Final[tuple[str, ...]] = (*get_args(SourceKind), "mixed")
+_KINDS: Final[tuple[str, ...]] = (*SOURCE_KINDS, "mixed")
 _Item = tuple[ImageRecord, Sequence[Annotation]]
 
 
@@ -211,7 +211,8 @@ def require_trainable(catalogue: Catalogue, *, allow_research_only: bool) -> Non
     Raises:
         ResearchOnlyError: it is research-only and `allow_research_only` is False.
     """
-    if catalogue.info.research_only and not allow_research_only:
+    limited = catalogue.info.research_only or any(map(catalogue.is_research_only, catalogue.records))
+    if limited and not allow_research_only:
         raise ResearchOnlyError(
             f"{catalogue.folder}: catalogue {catalogue.info.name!r} (licence {catalogue.info.licence}) is for research"
             " only; leave it out, or set allow_research_only if its licence gives you the right to train on it"
@@ -284,6 +285,9 @@ def _refuse_unsaid(items: Sequence[_Item], info: CatalogueInfo) -> None:
     for record, _ in items:
         if info.source_kind == "mixed" and record.source_kind is None:
             raise AnnotationError(f"{record.file_name}: has no source kind, and the catalogue is mixed; set it")
+        if info.source_kind not in {"mixed", record.source_kind or info.source_kind}:
+            kinds = f"is {record.source_kind}, the catalogue {info.source_kind}"
+            raise AnnotationError(f"{record.file_name}: {kinds}; say 'mixed' of the catalogue")
         if record.research_only and not info.research_only:
             raise AnnotationError(f"{record.file_name}: is for research only; so must the catalogue be")
 

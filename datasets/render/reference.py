@@ -98,7 +98,7 @@ def build_reference(
     quotas = quotas or Quotas.for_parcels(parcels)
     if parcels < 1 or jobs < 1:
         raise JobError(f"expected parcels and jobs of at least 1, got {parcels} and {jobs}")
-    if (out / "catalogue.json").exists():
+    if (out / "catalogue.json").exists() and not finished_parcels(out):
         raise JobError(f"{out} already holds a catalogue; choose a new folder")
     claim_folder(out, recipe, seed)
     (out / "images").mkdir(exist_ok=True)

@@ -107,5 +107,8 @@ def test_a_restricted_image_cannot_hide_in_a_free_catalogue(make_catalogue: Make
     items = [(replace(record, research_only=True), marks) for record, marks in catalogue.items()]
     with pytest.raises(AnnotationError, match="is for research only; so must the catalogue be"):
         write_catalogue(catalogue.folder, items, catalogue.info)
+    items = [(replace(record, source_kind="real"), marks) for record, marks in catalogue.items()]
+    with pytest.raises(AnnotationError, match="is real, the catalogue rendered"):
+        write_catalogue(catalogue.folder, items, catalogue.info)
     with pytest.raises(AnnotationError, match="has no source kind"):
         write_catalogue(catalogue.folder, catalogue.items(), replace(catalogue.info, source_kind="mixed"))
