@@ -21,7 +21,7 @@ def test_view_difficulty_is_the_share_of_the_largest_shadow_that_is_lost() -> No
 
 
 def test_view_difficulty_does_not_depend_on_where_the_object_lies_or_how_large_it_is() -> None:
-    turn = cv2.Rodrigues(np.array([0.4, -0.7, 0.2]))[0]
+    turn = np.asarray(cv2.Rodrigues(np.array([0.4, -0.7, 0.2]))[0], np.float64)
     moved = 3 * BOX_MM @ turn.T + 400
     assert view_difficulty(moved, turn @ X) == pytest.approx(view_difficulty(BOX_MM, X), abs=0.02)
     ball = np.random.default_rng(0).normal(size=(400, 3))
@@ -42,7 +42,8 @@ def test_complexity_rises_with_dark_areas_and_with_structure() -> None:
     assert complexity_of(plain) < 0.1
     assert complexity_of(plain) + 0.1 < complexity_of(dark) < 1
     assert complexity_of(plain) + 0.1 < complexity_of(busy) < 1
-    assert complexity_of(cv2.resize(dark, None, fx=3, fy=3)) == pytest.approx(complexity_of(dark), abs=0.06)
+    enlarged = np.asarray(cv2.resize(dark, None, fx=3, fy=3), np.uint8)
+    assert complexity_of(enlarged) == pytest.approx(complexity_of(dark), abs=0.06)
 
 
 def test_levels_follow_the_mean_and_an_image_is_as_hard_as_its_easiest_object() -> None:
