@@ -16,13 +16,13 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self, cast
+from typing import Final, Literal, Self, cast
 
 from datasets.coco import Problem, from_coco, normalised, to_coco
 from datasets.errors import AnnotationError, CatalogueError, ResearchOnlyError
 from datasets.fields import Fields, parse_json, read_json
 from datasets.hashing import content_version, sha256_of
-from datasets.records import SPLITS, ImageRecord, SourceKind, Split, checked_file_name
+from datasets.records import SOURCE_KINDS, SPLITS, ImageRecord, SourceKind, Split, checked_file_name
 from datasets.samples import Annotation
 from detector import __version__
 
@@ -31,7 +31,8 @@ __all__ = ["Catalogue", "CatalogueInfo", "read_leniently", "require_trainable", 
 _FORMAT: Final = 1
 _HEAD: Final = "catalogue.json"
 _TEMPORARY: Final = ".writing-"
-_KINDS: Final = ("rendered", "real", "imported")
+CatalogueKind = SourceKind | Literal["mixed"]
+_KINDS: Final[tuple[str, ...]] = (*SOURCE_KINDS, "mixed")
 _Item = tuple[ImageRecord, Sequence[Annotation]]
 
 
@@ -42,14 +43,14 @@ class CatalogueInfo:
     Attributes:
         name: a short name for people.
         licence: SPDX identifier or a plain name.
-        source_kind: "rendered", "real" or "imported".
-        research_only: its images may not be trained on without the user's word, nor leave the machine.
+        source_kind: "rendered", "real" or "imported"; "mixed" where each image says its own.
+        research_only: images of it may not be trained on without the user's word, nor leave the machine.
         created_by: software and version; ParcelRay's own where it is left empty.
     """
 
     name: str
     licence: str
-    source_kind: SourceKind
+    source_kind: CatalogueKind
     research_only: bool = False
     created_by: str = ""
 
@@ -92,6 +93,28 @@ class Catalogue:
     def images(self, split: Split | None = None) -> tuple[ImageRecord, ...]:
         """Return the images of one split, or of all."""
         return tuple(record for record in self.records if split in {None, record.split})
+
+    def source_kind_of(self, image: ImageRecord) -> CatalogueKind:
+        """Return whether one image was rendered, is a real scan, or was imported."""
+        return image.source_kind or self.info.source_kind
+
+    def one_source_kind(self, split: Split | None = None) -> CatalogueKind:
+        """Return the kind of all images of a split, because figures of rendered and real images are never mixed.
+
+        Raises:
+            CatalogueError: there are several kinds.
+        """
+        kinds = sorted({self.source_kind_of(image) for image in self.images(split)})
+        if len(kinds) > 1 or kinds == ["mixed"]:
+            raise CatalogueError(
+                f"{self.folder}: {split or 'it'} holds {' and '.join(kinds)} images, and one figure over both means"
+                " nothing; use the catalogues that it was merged from, one at a time"
+            )
+        return kinds[0] if kinds else self.info.source_kind
+
+    def is_research_only(self, image: ImageRecord) -> bool:
+        """Return whether one image may not be trained on without the user's word."""
+        return self.info.research_only if image.research_only is None else image.research_only
 
     def annotations_of(self, image: ImageRecord) -> tuple[Annotation, ...]:
         """Return the annotations of one image."""
@@ -139,6 +162,7 @@ def write_catalogue(folder: Path | str, items: Iterable[_Item], info: CatalogueI
         "sha256": {split: sha256_of(files[split]) for split in SPLITS},
     }
     _info(Fields(head, "catalogue info"))
+    _refuse_unsaid(ordered, info)
     (folder / "annotations").mkdir(parents=True, exist_ok=True)
     (folder / "images").mkdir(exist_ok=True)
     for split, data in files.items():
@@ -187,7 +211,8 @@ def require_trainable(catalogue: Catalogue, *, allow_research_only: bool) -> Non
     Raises:
         ResearchOnlyError: it is research-only and `allow_research_only` is False.
     """
-    if catalogue.info.research_only and not allow_research_only:
+    limited = catalogue.info.research_only or any(map(catalogue.is_research_only, catalogue.records))
+    if limited and not allow_research_only:
         raise ResearchOnlyError(
             f"{catalogue.folder}: catalogue {catalogue.info.name!r} (licence {catalogue.info.licence}) is for research"
             " only; leave it out, or, if its licence gives you the right, put 'allow_research_only: true' into the run"
@@ -219,7 +244,7 @@ def _read_head(folder: Path) -> Fields:
 
 
 def _info(head: Fields) -> CatalogueInfo:
-    kind = cast("SourceKind", head.choice("source_kind", _KINDS))
+    kind = cast("CatalogueKind", head.choice("source_kind", _KINDS))
     name, licence = head.text("name"), head.text("licence")
     return CatalogueInfo(name, licence, kind, head.boolean("research_only"), head.text("created_by"))
 
@@ -253,6 +278,18 @@ def _refuse_duplicates(items: Sequence[_Item]) -> None:
         if record.file_name in seen:
             raise AnnotationError(f"{record.file_name}: two records have this file name; give every image its own")
         seen.add(record.file_name)
+
+
+def _refuse_unsaid(items: Sequence[_Item], info: CatalogueInfo) -> None:
+    """Refuse a mixed catalogue whose images do not say what they are, and a free one that holds a restricted image."""
+    for record, _ in items:
+        if info.source_kind == "mixed" and record.source_kind is None:
+            raise AnnotationError(f"{record.file_name}: has no source kind, and the catalogue is mixed; set it")
+        if info.source_kind not in {"mixed", record.source_kind or info.source_kind}:
+            kinds = f"is {record.source_kind}, the catalogue {info.source_kind}"
+            raise AnnotationError(f"{record.file_name}: {kinds}; say 'mixed' of the catalogue")
+        if record.research_only and not info.research_only:
+            raise AnnotationError(f"{record.file_name}: is for research only; so must the catalogue be")
 
 
 def _refuse_shared_parcels(items: Sequence[_Item]) -> None:

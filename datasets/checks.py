@@ -7,25 +7,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.catalogue import read_leniently
 from datasets.coco import Problem
-from datasets.hashing import difference_hash, hash_distances, sha256_of
+from datasets.duplicates import near_pairs
+from datasets.hashing import difference_hash, sha256_of
 from datasets.records import SPLITS, ImageRecord
 from datasets.samples import Annotation
 from detector.errors import ImageError
 from detector.images import decode
 
 __all__ = ["check_catalogue"]
-
-# Bits of 256. Two renders of different parcels differ by far more; one image saved twice as JPEG by 0 to 4.
-_NEAR_BITS: Final = 6
-# An image with fewer bits than this is nearly blank, and all blank images look the same.
-_BLANK_BITS: Final = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,17 +128,13 @@ def _look(images: Path, record: ImageRecord) -> _Looked:
 def _near_duplicate_warnings(looked: Sequence[_Looked]) -> list[Problem]:
     """Warn of images that look the same in different splits; the same file has been reported as a duplicate."""
     seen = [(one.record, one.hash) for one in looked if one.hash is not None]
-    seen = [(record, bits) for record, bits in seen if np.bitwise_count(bits).sum() >= _BLANK_BITS]
-    found: list[Problem] = []
-    if not seen:
-        return found
-    hashes = np.stack([bits for _, bits in seen])
-    splits = np.array([record.split for record, _ in seen])
-    for number, (record, bits) in enumerate(seen):
-        near = (hash_distances(hashes[:number], bits) <= _NEAR_BITS) & (splits[:number] != record.split)
-        for index in np.flatnonzero(near):
-            other = seen[int(index)][0]
-            if other.sha256 != record.sha256:
-                reason = f"looks almost the same as {other.file_name} of {other.split}; one parcel scanned twice?"
-                found.append(Problem(record.file_name, reason, warning=True))
-    return found
+    pairs = near_pairs([record for record, _ in seen], [bits for _, bits in seen])
+    return [
+        Problem(
+            pair.second.file_name,
+            f"looks almost the same as {pair.first.file_name} of {pair.first.split}; one parcel scanned twice?",
+            warning=True,
+        )
+        for pair in pairs
+        if pair.crosses_splits and not pair.same_file
+    ]

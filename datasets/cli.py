@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from datasets import cli_exchange
+from datasets import cli_exchange, cli_tools
 from datasets.cli_exchange import add_shares as _add_shares
 from datasets.cli_output import progress as _progress
 from datasets.cli_output import summarise as _summarise
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stats = tasks.add_parser("stats", help="count labels, sizes, attributes, scanners")
     stats.add_argument("folder", type=Path, metavar="DIR")
     stats.add_argument("--json", action="store_true", help="print JSON")
+    stats.add_argument("--html", type=Path, metavar="OUT.html", help="also write one page with pictures")
     stats.set_defaults(task_function=_stats)
     _add_sheet(tasks.add_parser("sheet", help="draw a contact sheet with boxes"))
     distance = tasks.add_parser("distance", help="how far two sets of images lie apart in fixed statistics")
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     distance.add_argument("second", type=Path, metavar="B")
     distance.add_argument("--json", action="store_true", help="print JSON")
     distance.set_defaults(task_function=_distance)
+    cli_tools.add_tasks(tasks)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,7 +46,9 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, required=True, metavar="N", help="parcels to render")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same bytes (default 0)")
     parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes (default 1)")
-    parser.add_argument("--recipe", metavar="FILE", help="a recipe file, or a preset: train, calibration, test")
+    parser.add_argument(
+        "--recipe", metavar="FILE", help="a recipe file, or a preset: train, calibration, test, reference"
+    )
     parser.set_defaults(task_function=_render)
 
 
@@ -118,6 +122,10 @@ def _stats(arguments: argparse.Namespace) -> int:
 
     catalogue = Catalogue.load(arguments.folder)
     tables = count(catalogue)
+    if arguments.html is not None:
+        from datasets.stats_page import stats_page
+
+        arguments.html.write_text(stats_page(catalogue), encoding="utf-8")
     if arguments.json:
         counts = {table.title: table.rows for table in tables}
         print(json.dumps({"name": catalogue.info.name, "version": catalogue.version, "counts": counts}, indent=2))

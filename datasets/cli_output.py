@@ -16,8 +16,9 @@ __all__ = ["progress", "summarise"]
 def summarise(catalogue: Catalogue) -> None:
     """Print what a catalogue is: name, licence, version, sizes of its splits."""
     sizes = ", ".join(f"{split} {len(catalogue.images(split))}" for split in ("train", "val", "test"))
+    kind = ", rendered and real images mixed" if catalogue.info.source_kind == "mixed" else ""
     limits = ", research only" if catalogue.info.research_only else ""
-    print(f"{catalogue.folder}: {catalogue.info.name}, {catalogue.info.licence}{limits}")
+    print(f"{catalogue.folder}: {catalogue.info.name}, {catalogue.info.licence}{kind}{limits}")
     print(f"version {catalogue.version[:16]}, {len(catalogue.records)} images: {sizes}")
 
 

@@ -13,7 +13,18 @@ from typing import Final, cast
 
 from datasets.errors import AnnotationError, CatalogueError, UnknownLabelError
 from datasets.fields import Fields
-from datasets.records import SPLITS, Energy, ImageRecord, Output, Split, checked_file_name
+from datasets.records import (
+    DIFFICULTIES,
+    SOURCE_KINDS,
+    SPLITS,
+    Difficulty,
+    Energy,
+    ImageRecord,
+    Output,
+    SourceKind,
+    Split,
+    checked_file_name,
+)
 from datasets.samples import Annotation
 from detector.taxonomy import ATTRIBUTES, LABELS, TAXONOMY
 
@@ -166,8 +177,15 @@ def read_annotation(entry: Fields, labels: Mapping[int, str]) -> Annotation:
         attributes=_attributes(entry),
         visibility=entry.number("visibility", 1.0),
         area=entry.number("area", width * height),
+        view_difficulty=entry.share("view_difficulty"),
+        superposition=entry.share("superposition"),
+        difficulty=_difficulty(entry),
     )
     return normalised(annotation, entry.where)
+
+
+def _difficulty(entry: Fields) -> Difficulty | None:
+    return cast("Difficulty", entry.choice("difficulty", DIFFICULTIES)) if "difficulty" in entry else None
 
 
 def _attributes(entry: Fields) -> tuple[str, ...]:
@@ -191,6 +209,10 @@ def _check(annotation: Annotation, where: str) -> None:
         raise AnnotationError(f"{where}: expected a visibility in 0..1, got {annotation.visibility}")
     if not 0.0 <= annotation.area < MAX_SIDE_PX**2:
         raise AnnotationError(f"{where}: expected an area of 0 or more, got {annotation.area}")
+    for name in ("view_difficulty", "superposition"):
+        value = getattr(annotation, name)
+        if value is not None and not 0.0 <= value <= 1.0:
+            raise AnnotationError(f"{where}: expected a {name} in 0..1, got {value}")
     if unknown := set(annotation.attributes) - set(ATTRIBUTES):
         raise AnnotationError(f"{where}: unknown attributes {sorted(unknown)}; known: {', '.join(ATTRIBUTES)}")
 
@@ -198,7 +220,7 @@ def _check(annotation: Annotation, where: str) -> None:
 def _annotation_entry(mark: Annotation, where: str) -> dict[str, object]:
     mark = normalised(mark, where)
     x0, y0, x1, y1 = mark.xyxy
-    return {
+    entry = {
         "category_id": _IDS[mark.label],
         "bbox": [x0, y0, x1 - x0, y1 - y0],
         "area": mark.area,
@@ -206,6 +228,7 @@ def _annotation_entry(mark: Annotation, where: str) -> dict[str, object]:
         "attributes": list(mark.attributes),
         "visibility": mark.visibility,
     }
+    return entry | _known(mark, ("view_difficulty", "superposition", "difficulty"))
 
 
 def _image_entry(record: ImageRecord, image_id: int) -> dict[str, object]:
@@ -226,7 +249,7 @@ def _image_entry(record: ImageRecord, image_id: int) -> dict[str, object]:
         "recipe": record.recipe,
         "seed": record.seed,
         "sha256": record.sha256,
-    }
+    } | _known(record, ("source_kind", "research_only", "complexity", "difficulty"))
     # What is written must be readable: the reader's checks are the writer's too.
     if read_record(Fields(entry, record.file_name), record.split) != record:
         raise AnnotationError(f"{record.file_name}: the record has values that JSON does not keep: {record}")
@@ -259,7 +282,16 @@ def read_record(entry: Fields, split: Split) -> ImageRecord:
         output=cast("Output", entry.choice("output", ("colour", "grey"))),
         recipe=entry.text("recipe") if "recipe" in entry else None,
         seed=entry.integer("seed", 0, 2**64) if "seed" in entry else None,
+        source_kind=cast("SourceKind", entry.choice("source_kind", SOURCE_KINDS)) if "source_kind" in entry else None,
+        research_only=entry.boolean("research_only") if "research_only" in entry else None,
+        complexity=entry.share("complexity"),
+        difficulty=_difficulty(entry),
     )
+
+
+def _known(source: ImageRecord | Annotation, names: Sequence[str]) -> dict[str, object]:
+    """Return the values that are there: a file does not name what nobody measured."""
+    return {name: value for name in names if (value := getattr(source, name)) is not None}
 
 
 def _report(problems: list[Problem] | None, file: str, error: CatalogueError) -> None:

@@ -54,6 +54,15 @@ class Fields:
             raise self._error(key, "a finite number", value)
         return float(cast("float", value))
 
+    def share(self, key: str) -> float | None:
+        """Return a number in 0..1, None where it is missing."""
+        if key not in self:
+            return None
+        value = self.number(key)
+        if not 0 <= value <= 1:
+            raise self._error(key, "a number in 0..1", value)
+        return value
+
     def boolean(self, key: str) -> bool:
         """Return true or false."""
         value = self._required(key)

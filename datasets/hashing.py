@@ -37,16 +37,23 @@ def content_version(items: Iterable[tuple[ImageRecord, Sequence[Annotation]]]) -
     """Return 64 hex digits over images, splits and annotations.
 
     The order of the images, of the annotations of one image, and the names of the files do not count. The split
-    does: a figure measured on a test split means nothing when the split is another one.
+    does: a figure measured on a test split means nothing when the split is another one. So does a difficulty, where
+    one was measured.
     """
     lines = []
     for record, found in items:
-        marks = sorted([a.label, *a.xyxy, sorted(a.attributes), a.visibility, a.area] for a in found)
+        marks = sorted(_content(mark) for mark in found)
         lines.append(json.dumps([record.sha256, record.split, marks], separators=(",", ":")))
     digest = hashlib.sha256()
     for line in sorted(lines):
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()
+
+
+def _content(mark: Annotation) -> list[object]:
+    # As one text: the marks are sorted, and a number does not compare with None.
+    known = [json.dumps([mark.view_difficulty, mark.superposition, mark.difficulty])] if mark.difficulty else []
+    return [mark.label, *mark.xyxy, sorted(mark.attributes), mark.visibility, mark.area, *known]
 
 
 def difference_hash(image_rgb: NDArray[np.uint8]) -> NDArray[np.uint64]:

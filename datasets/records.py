@@ -8,14 +8,28 @@ from typing import Final, Literal, get_args
 
 from datasets.errors import AnnotationError
 
-__all__ = ["SPLITS", "Energy", "ImageRecord", "Output", "SourceKind", "Split", "checked_file_name"]
+__all__ = [
+    "DIFFICULTIES",
+    "SOURCE_KINDS",
+    "SPLITS",
+    "Difficulty",
+    "Energy",
+    "ImageRecord",
+    "Output",
+    "SourceKind",
+    "Split",
+    "checked_file_name",
+]
 
 Split = Literal["train", "val", "test"]
 Energy = Literal["dual", "single"]
 Output = Literal["colour", "grey"]
 SourceKind = Literal["rendered", "real", "imported"]
+Difficulty = Literal["easy", "medium", "hard"]
 
 SPLITS: Final[tuple[Split, ...]] = get_args(Split)
+SOURCE_KINDS: Final[tuple[SourceKind, ...]] = get_args(SourceKind)
+DIFFICULTIES: Final[tuple[Difficulty, ...]] = get_args(Difficulty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,10 @@ class ImageRecord:
         output: "colour" (pseudo-colour) or "grey".
         recipe: digest of the render recipe; None for images that were not rendered.
         seed: seed of the render; None for images that were not rendered.
+        source_kind: "rendered", "real" or "imported"; None for what the catalogue says of all its images.
+        research_only: may not be trained on without the user's word; None for what the catalogue says.
+        complexity: clutter and opacity of the image, 0..1, after `datasets.difficulty`; None where not measured.
+        difficulty: "easy", "medium" or "hard" for an operator; None where not measured.
     """
 
     file_name: str
@@ -53,6 +71,10 @@ class ImageRecord:
     output: Output = "colour"
     recipe: str | None = None
     seed: int | None = None
+    source_kind: SourceKind | None = None
+    research_only: bool | None = None
+    complexity: float | None = None
+    difficulty: Difficulty | None = None
 
 
 def checked_file_name(file_name: str) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.records import Difficulty
+
 __all__ = ["Annotation", "Sample"]
 
 
@@ -21,6 +23,9 @@ class Annotation:
         attributes: names in `detector.taxonomy.ATTRIBUTES`.
         visibility: share of the object that can be told from what lies over and under it, 0..1.
         area: pixels that the object covers.
+        view_difficulty: share of the object's largest silhouette that this view does not show, 0..1; None if unknown.
+        superposition: share of the radiation that other things take from the object's silhouette, 0..1, or None.
+        difficulty: "easy", "medium" or "hard" for an operator; None where not measured.
     """
 
     label: str
@@ -28,6 +33,9 @@ class Annotation:
     attributes: tuple[str, ...] = ()
     visibility: float = 1.0
     area: float = 0.0
+    view_difficulty: float | None = None
+    superposition: float | None = None
+    difficulty: Difficulty | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from datasets.catalogue import Catalogue
-from datasets.records import SPLITS, ImageRecord
+from datasets.records import DIFFICULTIES, SPLITS, ImageRecord
 from datasets.samples import Annotation
 from detector.taxonomy import ATTRIBUTES, LABELS
 
@@ -30,13 +30,17 @@ class Table:
 def count(catalogue: Catalogue) -> list[Table]:
     """Count images and annotations by split and by what trainers ask for first."""
     images: dict[str, Counter[tuple[str, str]]] = {
-        name: Counter() for name in ("images", "output", "energy", "scanner", "view", "source", "licence")
+        name: Counter()
+        for name in ("images", "output", "energy", "scanner", "view", "difficulty", "source", "kind", "licence", "use")
     }
     marks: dict[str, Counter[tuple[str, str]]] = {
         name: Counter() for name in ("label", "images with label", "box size", "attribute", "visibility")
     }
     for record, found in catalogue.items():
-        for kind, value in _image_values(record, bool(found)):
+        values = _image_values(record, bool(found))
+        values.append(("kind", catalogue.source_kind_of(record)))
+        values.append(("use", "research only" if catalogue.is_research_only(record) else "free to train on"))
+        for kind, value in values:
             images[kind][value, record.split] += 1
         for label in {mark.label for mark in found}:
             marks["images with label"][label, record.split] += 1
@@ -48,6 +52,7 @@ def count(catalogue: Catalogue) -> list[Table]:
         "images with label": LABELS,
         "box size": tuple(name for _, name in _SIZES),
         "attribute": (*ATTRIBUTES, "none"),
+        "difficulty": (*DIFFICULTIES, "not measured"),
     }
     return [_table(kind, counts, order.get(kind)) for kind, counts in (images | marks).items()]
 
@@ -72,6 +77,7 @@ def _image_values(record: ImageRecord, has_marks: bool) -> list[tuple[str, str]]
         ("energy", record.energy),
         ("scanner", record.scanner),
         ("view", record.view),
+        ("difficulty", record.difficulty or "not measured"),
         ("source", record.source),
         ("licence", record.licence),
     ]

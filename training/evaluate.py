@@ -72,14 +72,16 @@ def evaluate_catalogue(
 
     Raises:
         EvaluationError: the split is empty.
+        CatalogueError: the split holds rendered and real images.
     """
+    kind = catalogue.one_source_kind(split)
     images = look_at_catalogue(detector, catalogue, split, most=most)
     info = catalogue.info
     report = _head(detector, command, seed)
     report["data"] = {
         "name": info.name,
         "version": catalogue.version,
-        "kind": info.source_kind,
+        "kind": kind,
         "research_only": info.research_only,
         "licence": info.licence,
         "split": split,

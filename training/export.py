@@ -92,5 +92,6 @@ def _default_notes(catalogues: Sequence[Catalogue]) -> str:
     if not catalogues:
         return "Thresholds were not chosen on data: export again with --catalogue before use."
     return (
-        f"Thresholds were chosen on {catalogues[0].info.source_kind} images; check them on your own scanner before use."
+        f"Thresholds were chosen on {catalogues[0].one_source_kind('val')} images;"
+        " check them on your own scanner before use."
     )

@@ -149,7 +149,7 @@ def _with_familiarity(card: ModelCard, catalogues: Sequence[Catalogue], say: Say
 def _with_thresholds(
     card: ModelCard, onnx_bytes: bytes, catalogues: Sequence[Catalogue], options: ExportOptions, say: Say
 ) -> ModelCard:
-    kinds = {catalogue.info.source_kind for catalogue in catalogues}
+    kinds = {catalogue.one_source_kind("val") for catalogue in catalogues}
     if len(kinds) > 1:
         raise ExportError(f"thresholds need catalogues of one kind, got {', '.join(sorted(kinds))}")
     say("choosing thresholds on the val split")
@@ -175,7 +175,7 @@ def _with_thresholds(
             **card.metrics,
             "operating_points": {name: point.as_dict() for name, point in points.items()},
             "thresholds_chosen_on": [
-                {"name": one.info.name, "kind": one.info.source_kind, "version": one.version, "split": "val"}
+                {"name": one.info.name, "kind": one.one_source_kind("val"), "version": one.version, "split": "val"}
                 for one in catalogues
             ],
         },

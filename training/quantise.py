@@ -134,7 +134,7 @@ def _blobs(folders: Sequence[Path], size_px: int) -> list[NDArray[np.float32]]:
 
 
 def _compared(whole: Detector, small: Detector, catalogue: Catalogue) -> dict[str, Any]:
-    row: dict[str, Any] = {"data": f"{catalogue.info.source_kind}: {catalogue.info.name}, test"}
+    row: dict[str, Any] = {"data": f"{catalogue.one_source_kind('test')}: {catalogue.info.name}, test"}
     for name, detector in (("float32", whole), ("int8", small)):
         images = look_at_catalogue(detector, catalogue, "test")
         row[name] = _short(images, min(detector.thresholds().values()))

@@ -13,7 +13,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -33,7 +33,16 @@ from datasets.render.recipe import Recipe
 from datasets.samples import Annotation, Sample
 from detector import __version__
 
-__all__ = ["LICENCE", "render_catalogue", "worker_processes"]
+__all__ = [
+    "LICENCE",
+    "claim_folder",
+    "finished_parcels",
+    "read_parts",
+    "release_folder",
+    "render_catalogue",
+    "render_parcels",
+    "worker_processes",
+]
 
 LICENCE: Final = "CC0-1.0"
 _PARTS: Final = ".parts"
@@ -70,26 +79,30 @@ def render_catalogue(
     parts = out / _PARTS
     if (out / "catalogue.json").exists() and not (parts / "job").exists():
         return _finished(out, recipe, count, seed)
-    _claim(out, recipe, seed)
+    claim_folder(out, recipe, seed)
     (out / "images").mkdir(exist_ok=True)
-    done = {int(path.stem) for path in parts.glob("[0-9]*.json")}
+    done = finished_parcels(out)
     todo = (index for index in range(count) if index not in done)
     finished = len(done & set(range(count)))
     on_progress(finished, count)
     if finished < count:
-        for _ in _render_all(todo, out, recipe, seed, min(jobs, count - finished)):
+        for _ in render_parcels(todo, out, recipe, seed, min(jobs, count - finished)):
             finished += 1
             on_progress(finished, count)
     info = CatalogueInfo(
         name=recipe.name, licence=LICENCE, source_kind="rendered", created_by=f"parcelray {__version__}"
     )
-    catalogue = write_catalogue(out, _items(parts, count), info)
-    shutil.rmtree(parts)
+    catalogue = write_catalogue(out, read_parts(out, range(count)), info)
+    release_folder(out)
     return catalogue
 
 
-def _claim(out: Path, recipe: Recipe, seed: int) -> None:
-    """Make the folder ours, or see that it holds the same job."""
+def claim_folder(out: Path, recipe: Recipe, seed: int) -> None:
+    """Make a folder ours, or see that it holds the same job half done.
+
+    Raises:
+        JobError: it holds something else.
+    """
     parts = out / _PARTS
     claim = parts / "job"
     wanted = {"recipe": recipe.digest(), "seed": seed}
@@ -104,6 +117,16 @@ def _claim(out: Path, recipe: Recipe, seed: int) -> None:
     _write(claim, json.dumps(wanted).encode(), parts)
 
 
+def release_folder(out: Path) -> None:
+    """Forget the job of a folder whose catalogue is written."""
+    shutil.rmtree(out / _PARTS)
+
+
+def finished_parcels(out: Path) -> set[int]:
+    """Return the parcels whose images and record are on disk."""
+    return {int(path.stem) for path in (out / _PARTS).glob("[0-9]*.json")}
+
+
 def _finished(out: Path, recipe: Recipe, count: int, seed: int) -> Catalogue:
     """Return the catalogue of an earlier run if it is what this run would give."""
     catalogue = Catalogue.load(out)
@@ -113,8 +136,19 @@ def _finished(out: Path, recipe: Recipe, count: int, seed: int) -> Catalogue:
     return catalogue
 
 
-def _render_all(todo: Iterator[int], out: Path, recipe: Recipe, seed: int, jobs: int) -> Iterator[int]:
-    """Yield each parcel's index when it is on disk."""
+def render_parcels(todo: Iterator[int], out: Path, recipe: Recipe, seed: int, jobs: int) -> Iterator[int]:
+    """Render parcels and yield each one's index when its images and its record are on disk.
+
+    Args:
+        todo: which ones.
+        out: a folder that `claim_folder` has made ours.
+        recipe: what to render.
+        seed: of the catalogue.
+        jobs: processes, each on one thread.
+
+    Raises:
+        JobError: a process died.
+    """
     pending: set[Future[int]] = set()
     with worker_processes(jobs) as pool:
         try:
@@ -204,19 +238,20 @@ def _encoded(sample: Sample, recipe: Recipe) -> tuple[ImageRecord, bytes]:
         output=facts["output"],
         recipe=facts["recipe"],
         seed=facts["seed"],
+        complexity=facts["complexity"],
+        difficulty=facts["difficulty"],
     )
     return record, data
 
 
-def _items(parts: Path, count: int) -> Iterator[tuple[ImageRecord, Sequence[Annotation]]]:
-    for index in range(count):
-        for entry in json.loads((parts / f"{index:08d}.json").read_text()):
-            annotations = [
-                Annotation(
-                    item["label"], tuple(item["xyxy"]), tuple(item["attributes"]), item["visibility"], item["area"]
-                )
+def read_parts(out: Path, indices: Iterable[int]) -> Iterator[tuple[ImageRecord, tuple[Annotation, ...]]]:
+    """Yield the images of rendered parcels with their annotations."""
+    for index in indices:
+        for entry in json.loads((out / _PARTS / f"{index:08d}.json").read_text()):
+            annotations = tuple(
+                Annotation(**{**item, "xyxy": tuple(item["xyxy"]), "attributes": tuple(item["attributes"])})
                 for item in entry["annotations"]
-            ]
+            )
             yield ImageRecord(**entry["record"]), annotations
 
 

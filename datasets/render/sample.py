@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from datasets.difficulty import AXIS_OF_VIEW, complexity_of, level_of, level_of_image, view_difficulty
 from datasets.render.indistinct import merge_indistinct
 from datasets.render.recipe import Recipe
 from datasets.render.scanner import Footprint, random_profile, scan
@@ -15,7 +16,7 @@ from datasets.render.scene import compose
 from datasets.render.solids import Phantom
 from datasets.samples import Annotation, Sample
 
-__all__ = ["VIEWS", "annotations_of", "render_parcel", "render_sample"]
+__all__ = ["VIEWS", "annotations_of", "parcel_rng", "render_parcel", "render_sample"]
 
 VIEWS: Final = ("top", "side")
 _CLOSE_UP_PITCH: Final = 0.55
@@ -34,7 +35,7 @@ def render_parcel(recipe: Recipe, seed: int, index: int) -> tuple[Sample, ...]:
         seed: of the catalogue, at least 0.
         index: of the parcel, at least 0.
     """
-    rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
+    rng = parcel_rng(seed, index)
     scene = compose(rng, recipe)
     output = "colour" if rng.random() < recipe.pseudo_colour_share else "grey"
     long_side = int(rng.integers(recipe.long_side_px[0], recipe.long_side_px[1] + 1))
@@ -46,10 +47,16 @@ def render_parcel(recipe: Recipe, seed: int, index: int) -> tuple[Sample, ...]:
         if scene.facts["close_up"]:  # a small parcel on a fine scanner: parts and cartridges get the pixels they need
             profile = replace(profile, pixel_mm=profile.pixel_mm * _CLOSE_UP_PITCH)
         rendered = scan(scene.phantoms, profile, rng, max_size_wh=(long_side, long_side * 4 // 5))
+        complexity = round(complexity_of(rendered.image_rgb), 4)
+        annotations = [
+            _graded(mark, scene.phantoms[footprint.phantom_index], footprint, view, complexity)
+            for mark, footprint in _seen(scene.phantoms, rendered.footprints, recipe)
+        ]
+        levels = [mark.difficulty for mark in annotations if mark.difficulty is not None]
         samples.append(
             Sample(
                 rendered.image_rgb,
-                annotations_of(scene.phantoms, rendered.footprints, recipe),
+                tuple(annotations),
                 {
                     "parcel_id": parcel_id,
                     "split": recipe.split_of(parcel_id),
@@ -60,6 +67,8 @@ def render_parcel(recipe: Recipe, seed: int, index: int) -> tuple[Sample, ...]:
                     "seed": seed,
                     "index": index,
                     "jpeg_quality": quality,
+                    "complexity": complexity,
+                    "difficulty": level_of_image(levels, complexity),
                     **scene.facts,
                 },
             )
@@ -67,10 +76,30 @@ def render_parcel(recipe: Recipe, seed: int, index: int) -> tuple[Sample, ...]:
     return tuple(samples)
 
 
+def parcel_rng(seed: int, index: int) -> np.random.Generator:
+    """Return the source of every choice for one parcel."""
+    return np.random.default_rng(np.random.SeedSequence([seed, index]))
+
+
 def annotations_of(
     phantoms: Sequence[Phantom], footprints: Sequence[Footprint], recipe: Recipe
 ) -> tuple[Annotation, ...]:
     """Return an annotation for every labelled phantom that can be seen; boxes are the extents of the masks."""
+    return tuple(mark for mark, _ in _seen(phantoms, footprints, recipe))
+
+
+def _graded(mark: Annotation, phantom: Phantom, footprint: Footprint, view: str, complexity: float) -> Annotation:
+    """Return the annotation with what makes it hard to see."""
+    corners = np.concatenate([solid.triangles_mm.reshape(-1, 3) for solid in phantom.solids])
+    turned_away = round(view_difficulty(corners, np.eye(3)[AXIS_OF_VIEW[view]]), 4)
+    superposition = round(footprint.superposition, 4)
+    level = level_of(turned_away, superposition, complexity)
+    return replace(mark, view_difficulty=turned_away, superposition=superposition, difficulty=level)
+
+
+def _seen(
+    phantoms: Sequence[Phantom], footprints: Sequence[Footprint], recipe: Recipe
+) -> list[tuple[Annotation, Footprint]]:
     annotations = []
     for footprint in merge_indistinct(phantoms, footprints):
         phantom = phantoms[footprint.phantom_index]
@@ -86,13 +115,12 @@ def annotations_of(
         if footprint.truncated:
             attributes.append("truncated")
         x0, y0, x1, y1 = (float(value) for value in footprint.xyxy)
-        annotations.append(
-            Annotation(
-                phantom.label,
-                (x0, y0, x1, y1),
-                tuple(attributes),
-                round(float(footprint.visibility), 4),
-                float(footprint.area_px),
-            )
+        mark = Annotation(
+            phantom.label,
+            (x0, y0, x1, y1),
+            tuple(attributes),
+            round(float(footprint.visibility), 4),
+            float(footprint.area_px),
         )
-    return tuple(annotations)
+        annotations.append((mark, footprint))
+    return annotations

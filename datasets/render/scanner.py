@@ -34,6 +34,7 @@ class Footprint:
         area_px: pixels in the mask.
         truncated: whether part of it lies outside the image.
         inside: share of the extent of its shadow that lies inside the image, 0 to 1.
+        superposition: share of the radiation that everything else takes from the mask, 0 to 1.
     """
 
     phantom_index: int
@@ -43,6 +44,7 @@ class Footprint:
     area_px: int
     truncated: bool
     inside: float = 1.0
+    superposition: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,7 +196,10 @@ def _footprint(
     noise = np.sqrt(present / photons + sensor.read_noise**2) / (present + floor)
     visible = np.abs(contrast) > np.maximum(0.04, noise.mean(axis=0))
     xyxy = (float(left), float(top), float(left + mask.shape[1]), float(top + mask.shape[0]))
-    return Footprint(index, xyxy, mask, float(visible.mean()), int(mask.sum()), inside < 1.0, inside)
+    taken = 1.0 - float(without[1].mean())
+    return Footprint(
+        index, xyxy, mask, float(visible.mean()), int(mask.sum()), inside < 1.0, inside, min(max(taken, 0.0), 1.0)
+    )
 
 
 def _turned(image: NDArray[np.generic], turn: tuple[bool, bool, bool]) -> NDArray[np.generic]:

@@ -16,9 +16,9 @@ from datasets.render.parcels import Parcel, draw_parcel
 from datasets.render.placement import Floor, about_axis, bounds_of, random_rotation, turned
 from datasets.render.recipe import Recipe
 from datasets.render.solids import Phantom
-from datasets.render.threat_plan import Threat, draw_threats
+from datasets.render.threat_plan import Threat, draw_labels, draw_threats
 
-__all__ = ["Scene", "compose", "pack"]
+__all__ = ["Scene", "compose", "pack", "planned_labels"]
 
 _TURNS: Final = 6
 _MISSES: Final = 4  # so many things that do not fit, and the parcel is full
@@ -48,7 +48,7 @@ def compose(rng: np.random.Generator, recipe: Recipe) -> Scene:
         rng: the only source of chance.
         recipe: how often what appears.
     """
-    close_up = bool(rng.random() < recipe.close_up_share)
+    close_up = _draw_close_up(rng, recipe)
     plan, threats = draw_threats(rng, recipe, close_up=close_up)
     beside: list[Threat] = []
     second = rng.random() < recipe.second_parcel_share
@@ -76,6 +76,15 @@ def compose(rng: np.random.Generator, recipe: Recipe) -> Scene:
         "concealments": [threat.concealment for threat in placed if threat.concealment],
     }
     return Scene(tuple(phantoms), facts)
+
+
+def planned_labels(rng: np.random.Generator, recipe: Recipe) -> list[str]:
+    """Return the labels that `compose` sets out to place with the same source of chance; takes no time."""
+    return draw_labels(rng, recipe, close_up=_draw_close_up(rng, recipe))[1]
+
+
+def _draw_close_up(rng: np.random.Generator, recipe: Recipe) -> bool:
+    return bool(rng.random() < recipe.close_up_share)
 
 
 def pack(

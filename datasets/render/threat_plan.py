@@ -14,7 +14,7 @@ from datasets.render.recipe import Recipe
 from datasets.render.solids import Phantom
 from detector.taxonomy import TAXONOMY, Group
 
-__all__ = ["Threat", "draw_threats"]
+__all__ = ["Threat", "draw_labels", "draw_threats"]
 
 _FIREARMS: Final = {"handgun": 0.46, "revolver": 0.28, "long_gun": 0.26}
 _AMMUNITION: Final = {"cartridge": 0.65, "shotshell": 0.35}
@@ -39,9 +39,14 @@ class Threat:
 
 def draw_threats(rng: np.random.Generator, recipe: Recipe, *, close_up: bool) -> tuple[str, list[Threat]]:
     """Return the name of the plan ("firearm", "part", "ammunition", "mixed" or "benign") and its threats."""
-    plan = _plan(rng, recipe)
-    labels = _labels(plan, rng, close_up=close_up)
+    plan, labels = draw_labels(rng, recipe, close_up=close_up)
     return plan, [_threat(label, rng, recipe) for label in labels]
+
+
+def draw_labels(rng: np.random.Generator, recipe: Recipe, *, close_up: bool) -> tuple[str, list[str]]:
+    """Return the plan and the label of each of its threats, without making them."""
+    plan = _plan(rng, recipe)
+    return plan, _labels(plan, rng, close_up=close_up)
 
 
 def _plan(rng: np.random.Generator, recipe: Recipe) -> str:

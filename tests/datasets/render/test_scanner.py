@@ -172,3 +172,21 @@ def test_the_side_view_shows_the_height_and_the_top_view_the_width_at_their_magn
         # The widest shadow is that of the face next to the source; the pitch is that of the middle.
         middle = 1000.0 - 100.0 - size[1] / 2
         assert (x1 - x0) * 0.25 == pytest.approx(size[0] * middle / (middle - size[1] / 2), rel=0.02)
+
+
+def test_superposition_is_what_everything_else_takes_from_the_beam() -> None:
+    profile = replace(ScannerProfile(), sensor=QUIET)
+
+    def superposition(*others: Phantom) -> float:
+        (found,) = scan([threat(), *others], profile, np.random.default_rng(0)).footprints
+        return found.superposition
+
+    def over(material: str, thickness_mm: float) -> Phantom:
+        return Phantom("sheet", (box((200.0, 200.0, thickness_mm), material).moved(offset_mm=(0, 0, 60.0)),))
+
+    assert superposition() == pytest.approx(0, abs=1e-6)
+    assert superposition(over("lead", 20.0)) > 0.99
+    thin, thick = superposition(over("aluminium", 5.0)), superposition(over("aluminium", 10.0))
+    assert 0.1 < thin < thick
+    # What two sheets let through is nearly the square of what one does; the beam is hardened a little.
+    assert 1 - thick == pytest.approx((1 - thin) ** 2, rel=0.05)
