@@ -41,7 +41,11 @@ def content_version(items: Iterable[tuple[ImageRecord, Sequence[Annotation]]]) -
     """
     lines = []
     for record, found in items:
-        marks = sorted([a.label, *a.xyxy, sorted(a.attributes), a.visibility, a.area] for a in found)
+        marks = sorted(
+            [a.label, *a.xyxy, sorted(a.attributes), a.visibility, a.area]
+            + ([] if a.occlusion is None else [a.occlusion])
+            for a in found
+        )
         lines.append(json.dumps([record.sha256, record.split, marks], separators=(",", ":")))
     digest = hashlib.sha256()
     for line in sorted(lines):

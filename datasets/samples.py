@@ -21,6 +21,7 @@ class Annotation:
         attributes: names in `detector.taxonomy.ATTRIBUTES`.
         visibility: share of the object that can be told from what lies over and under it, 0..1.
         area: pixels that the object covers.
+        occlusion: share of the attenuation over the object that is not its own, 0..1; None where it is not known.
     """
 
     label: str
@@ -28,12 +29,21 @@ class Annotation:
     attributes: tuple[str, ...] = ()
     visibility: float = 1.0
     area: float = 0.0
+    occlusion: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One view of one parcel: (H, W, 3) uint8 RGB, its annotations, and where it came from."""
+    """One view of one parcel.
+
+    Attributes:
+        image_rgb: (H, W, 3) uint8, as it is shown.
+        annotations: what is in it.
+        provenance: where it came from.
+        transmissions: (2, H, W) float32 at low and high energy where the raw measurement is kept, or None.
+    """
 
     image_rgb: NDArray[np.uint8]
     annotations: tuple[Annotation, ...]
     provenance: Mapping[str, object] = field(default_factory=dict)
+    transmissions: NDArray[np.float32] | None = None

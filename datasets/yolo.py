@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from datasets.catalogue import Catalogue, write_atomically
+from datasets.encoding import encode_png
 from datasets.errors import AnnotationError, CatalogueError, UnknownLabelError
 from datasets.records import SPLITS
 from datasets.samples import Annotation
+from detector.errors import ImageError
+from detector.images import decode
 from detector.taxonomy import LABELS
 
 __all__ = ["read_labels", "to_yolo", "write_labels"]
@@ -22,7 +25,8 @@ _MARK: Final = "# ParcelRay catalogue"
 def to_yolo(catalogue: Catalogue, out: Path | str, *, min_visibility: float = 0.0) -> Path:
     """Write `out/{images,labels}/{train,val,test}/` and return the path of `out/data.yaml`.
 
-    Images are hard links, or symbolic links where the file system has no hard ones between the two places. An export
+    Images are hard links, or symbolic links where the file system has no hard ones between the two places; a TIFF
+    becomes a PNG of what the detector sees of it, because other readers do not know raw dual energy. An export
     of the same version that is already there is kept as it is; one of another version is replaced.
 
     Args:
@@ -53,7 +57,7 @@ def to_yolo(catalogue: Catalogue, out: Path | str, *, min_visibility: float = 0.
             label_file = (labels / name).with_suffix(".txt")
             if label_file.exists():
                 raise CatalogueError(f"{record.file_name}: another image has the same name but for '/' or its ending")
-            _link(catalogue.path_of(record), images / name)
+            _place(catalogue.path_of(record), images / name)
             kept = [mark for mark in catalogue.annotations_of(record) if mark.visibility >= min_visibility]
             label_file.write_text(write_labels(kept, record.width, record.height), "utf-8")
     names = "\n".join(f"  {number}: {label}" for number, label in enumerate(LABELS))
@@ -101,9 +105,15 @@ def read_labels(text: str, width: int, height: int, names: Sequence[str] = LABEL
     return found
 
 
-def _link(source: Path, target: Path) -> None:
+def _place(source: Path, target: Path) -> None:
     if not source.is_file():
         raise CatalogueError(f"{source}: is missing; run 'parcelray catalogue check'")
+    if target.suffix.lower() in {".tif", ".tiff"}:
+        try:
+            target.with_suffix(".png").write_bytes(encode_png(decode(source.read_bytes())))
+        except ImageError as error:
+            raise CatalogueError(f"{source}: {error}; run 'parcelray catalogue check'") from error
+        return
     try:
         os.link(source, target)
     except OSError:
