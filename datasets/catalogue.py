@@ -31,7 +31,7 @@ __all__ = ["Catalogue", "CatalogueInfo", "read_leniently", "require_trainable", 
 _FORMAT: Final = 1
 _HEAD: Final = "catalogue.json"
 _TEMPORARY: Final = ".writing-"
-_KINDS: Final = ("rendered", "real", "imported")
+_KINDS: Final = ("rendered", "real", "imported", "composited")
 _Item = tuple[ImageRecord, Sequence[Annotation]]
 
 
@@ -42,7 +42,7 @@ class CatalogueInfo:
     Attributes:
         name: a short name for people.
         licence: SPDX identifier or a plain name.
-        source_kind: "rendered", "real" or "imported".
+        source_kind: "rendered", "real", "imported", or "composited": threats rendered into benign scans.
         research_only: its images may not be trained on without the user's word, nor leave the machine.
         created_by: software and version; ParcelRay's own where it is left empty.
     """

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from datasets.catalogue import Catalogue
+from datasets.cli_compositing import add_insert, add_look
+from datasets.cli_shared import progress as _progress
+from datasets.cli_shared import summarise as _summarise
 
 __all__ = ["add_arguments", "run"]
 
@@ -23,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
     _add_render(tasks.add_parser("render", help="render a catalogue of parcels with known content"))
     _add_import(tasks.add_parser("import", help="import images and annotations of other tools"))
+    add_look(tasks.add_parser("look", help="estimate how a scanner shows what it measures, from its benign scans"))
+    add_insert(tasks.add_parser("insert", help="lay rendered threats into benign scans"))
     _add_check(tasks.add_parser("check", help="list everything that is wrong; exit 1 if there is a problem"))
     _add_split(tasks.add_parser("split", help="split again, keeping parcels (or scanners) together"))
     stats = tasks.add_parser("stats", help="count labels, sizes, attributes, scanners")
@@ -206,24 +205,3 @@ def _yolo(arguments: argparse.Namespace) -> int:
 
     print(to_yolo(Catalogue.load(arguments.folder), arguments.out, min_visibility=arguments.min_visibility))
     return 0
-
-
-def _summarise(catalogue: Catalogue) -> None:
-    sizes = ", ".join(f"{split} {len(catalogue.images(split))}" for split in ("train", "val", "test"))
-    limits = ", research only" if catalogue.info.research_only else ""
-    print(f"{catalogue.folder}: {catalogue.info.name}, {catalogue.info.licence}{limits}")
-    print(f"version {catalogue.version[:16]}, {len(catalogue.records)} images: {sizes}")
-
-
-@contextmanager
-def _progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error where that is a terminal."""
-    from tqdm import tqdm
-
-    with tqdm(desc=what, unit=unit, file=sys.stderr, disable=None) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show

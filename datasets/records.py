@@ -13,7 +13,7 @@ __all__ = ["SPLITS", "Energy", "ImageRecord", "Output", "SourceKind", "Split", "
 Split = Literal["train", "val", "test"]
 Energy = Literal["dual", "single"]
 Output = Literal["colour", "grey"]
-SourceKind = Literal["rendered", "real", "imported"]
+SourceKind = Literal["rendered", "real", "imported", "composited"]
 
 SPLITS: Final[tuple[Split, ...]] = get_args(Split)
 

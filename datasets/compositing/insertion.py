@@ -85,8 +85,7 @@ def insert(
         most: largest number of threats (a box of cartridges is one).
 
     Raises:
-        InsertionError: the scan shows no parcel, or none that takes a threat.
-        CatalogueError: the look is not that of this kind of image.
+        InsertionError: the scan shows no parcel, or none that takes a threat, or the look is of another kind of image.
         ImageError: the file cannot be decoded.
     """
     scan = read_scan(data)
@@ -137,7 +136,7 @@ def overlay(
         transmissions: of the scan, where they have been read already.
 
     Raises:
-        CatalogueError: the look is not that of this kind of image.
+        InsertionError: the look is of another kind of image.
     """
     if transmissions is None:
         transmissions = _transmissions(scan, look)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from datasets.catalogue import write_atomically
-from datasets.errors import CatalogueError
+from datasets.errors import CatalogueError, InsertionError
 from datasets.render.colour_maps import ColourTable, GreyTable, Palette
 from datasets.render.scanner_profiles import BASE_PROFILES, ScannerProfile
 from datasets.render.sensor import Sensor
@@ -55,10 +55,10 @@ class Look:
         """Refuse images of another kind than this look is of.
 
         Raises:
-            CatalogueError: `kind` is not `self.kind`.
+            InsertionError: `kind` is not `self.kind`.
         """
         if kind != self.kind:
-            raise CatalogueError(
+            raise InsertionError(
                 f"the image is {kind} and the look {self.name!r} is of {self.kind} images; insert into the images of one"
                 " scanner and kind at a time, with its look from 'parcelray catalogue look'"
             )
