@@ -46,7 +46,6 @@ from ultralytics.utils import LOGGER, SETTINGS  # noqa: E402
 __all__ = ["LOGGER", "Trainer", "export_onnx", "load_network", "raw_output", "save_slim"]
 
 
-
 def _read_view(path: str | Path, flags: int = 0) -> NDArray[np.uint8]:  # noqa: ARG001 - the replaced function's
     """Return an image file as BGR, as the detector sees it; the library's own reader keeps the high byte of 16 bits.
 

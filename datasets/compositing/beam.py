@@ -71,8 +71,10 @@ def passed_share(
     met = flat.any(axis=0)
     if met.any():
         before = np.exp(
-            -(attenuation_table_per_mm(BASIS, seen).astype(np.float64).T
-              @ basis_lengths(parcel.reshape(2, -1)[:, met], seen))
+            -(
+                attenuation_table_per_mm(BASIS, seen).astype(np.float64).T
+                @ basis_lengths(parcel.reshape(2, -1)[:, met], seen)
+            )
         )
         after = before * np.exp(-(attenuation_table_per_mm(materials, seen).astype(np.float64).T @ flat[:, met]))
         share[:, met] = (weights @ after) / (weights @ before)

@@ -68,7 +68,9 @@ def estimate_look(
     Raises:
         CatalogueError: fewer than ten scans can be read, or they are of more than one kind.
     """
-    chosen = [paths[index] for index in np.unique(np.linspace(0, len(paths) - 1, min(len(paths), _MOST_SCANS), dtype=int))]
+    chosen = [
+        paths[index] for index in np.unique(np.linspace(0, len(paths) - 1, min(len(paths), _MOST_SCANS), dtype=int))
+    ]
     scans: list[Scan] = []
     for done, path in enumerate(chosen, start=1):
         try:

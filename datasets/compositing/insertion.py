@@ -24,7 +24,7 @@ from datasets.compositing.placing import PARCEL_FROM, place, silhouette
 from datasets.compositing.shadows import Shadow, ShadowObject, cast, draw_phantoms
 from datasets.errors import InsertionError
 from datasets.render.colour_maps import ColourTable
-from datasets.render.scanner import tells_apart
+from datasets.render.scanner import MASK_MM, tells_apart
 from datasets.render.spectra import few_energies
 from datasets.samples import Annotation
 from detector.taxonomy import LABELS
@@ -94,18 +94,17 @@ def insert(
     pixel_mm = _pixel_mm(parcel, look, rng)
     wanted = 1 + int(rng.integers(most)) if rng.random() < 0.35 else 1
     laid: list[tuple[Shadow, tuple[int, int]]] = []
-    found = Overlay(scan, ())
+    clean = without_scatter(transmissions, look.sensor)
     for _ in range(_TRIES):
         shadow = cast(draw_phantoms(rng, labels), pixel_mm, rng)
         corner = place(shadow.mask(), parcel, rng)
         if corner is None or any(np.count_nonzero(one.mask()) < _LEAST_PX for one in shadow.objects):
             continue
-        tried = overlay(scan, look, [*laid, (shadow, corner)], rng, transmissions=transmissions)
+        _, marks = _dimmed(clean, look, [*laid, (shadow, corner)])
         # What cannot be seen would be a threat without a box.
-        if min(mark.visibility for mark in tried.annotations) < _LEAST_VISIBLE:
+        if min(mark.visibility for mark in marks) < _LEAST_VISIBLE:
             continue
         laid.append((shadow, corner))
-        found = tried
         if len(laid) == wanted:
             break
     if not laid:
@@ -113,6 +112,7 @@ def insert(
             "no threat that was tried fits into the parcel and can be seen in it; state the true --pixel-mm, or leave "
             "this scan out"
         )
+    found = overlay(scan, look, laid, rng, transmissions=transmissions)
     encoded, suffix = encode_scan(found.scan)
     kinds = tuple(one.kind for shadow, _ in laid for one in shadow.objects)
     return Inserted(encoded, suffix, found.annotations, kinds, pixel_mm)
@@ -141,12 +141,7 @@ def overlay(
     if transmissions is None:
         transmissions = _transmissions(scan, look)
     clean = without_scatter(transmissions, look.sensor)
-    materials = tuple(sorted({name for shadow, _ in shadows for name in shadow.materials}))
-    lengths = np.zeros((len(materials), *transmissions.shape[1:]), np.float32)
-    for shadow, corner in shadows:
-        _add(lengths, materials, shadow.materials, shadow.lengths_mm, corner)
-    seen = few_energies(look.kvp)
-    share = passed_share(clean, lengths, materials, seen)
+    share, marks = _dimmed(clean, look, shadows)
     passed = np.stack([_through_aperture(one, look) for one in share])
     after = np.maximum(with_scatter(clean * passed, look.sensor), np.float32(1e-5))
     if rng is not None:
@@ -154,15 +149,28 @@ def overlay(
     # Where nothing was added, nothing changes, whatever the arithmetic of scatter rounds.
     untouched = (np.abs(1.0 - after / transmissions) < 1e-6).all(axis=0)
     after = np.where(untouched, transmissions, after)
-    marks = []
-    for shadow, (row, column) in shadows:
-        for one in shadow.objects:
-            corner = (row + one.corner[0], column + one.corner[1])
-            marks.append(_annotation(one, shadow.materials, corner, (clean, lengths, materials, share), look))
     if look.display is None:
-        return Overlay(Scan(scan.image_rgb, after, scan.jpeg_quality), tuple(marks))
+        return Overlay(Scan(scan.image_rgb, after, scan.jpeg_quality), marks)
     image = show_more(scan.image_rgb, transmissions, after, look.display, look.kvp)
-    return Overlay(Scan(image, None, scan.jpeg_quality), tuple(marks))
+    return Overlay(Scan(image, None, scan.jpeg_quality), marks)
+
+
+def _dimmed(
+    clean: NDArray[np.float32], look: Look, shadows: Sequence[tuple[Shadow, tuple[int, int]]]
+) -> tuple[NDArray[np.float32], tuple[Annotation, ...]]:
+    """Return the share (2, H, W) of what passes the parcel that passes the shadows too, and their annotations."""
+    materials = tuple(sorted({name for shadow, _ in shadows for name in shadow.materials}))
+    lengths = np.zeros((len(materials), *clean.shape[1:]), np.float32)
+    for shadow, corner in shadows:
+        _add(lengths, materials, shadow.materials, shadow.lengths_mm, corner)
+    share = passed_share(clean, lengths, materials, few_energies(look.kvp))
+    state = (clean, lengths, materials, share)
+    marks = [
+        _annotation(one, shadow.materials, (row + one.corner[0], column + one.corner[1]), state, look)
+        for shadow, (row, column) in shadows
+        for one in shadow.objects
+    ]
+    return share, tuple(marks)
 
 
 def _transmissions(scan: Scan, look: Look) -> NDArray[np.float32]:
@@ -240,7 +248,7 @@ def _annotation(
     clean, lengths, materials, share = state
     alone = np.zeros_like(lengths)
     _add(alone, materials, own, one.lengths_mm, corner)
-    mask = alone.sum(axis=0) > 0.02
+    mask = alone.sum(axis=0) > MASK_MM
     full = int(np.count_nonzero(one.mask()))
     if not mask.any():
         return Annotation(one.label, (0.0, 0.0, 1.0, 1.0), one.attributes, 0.0, 0.0, 1.0)
@@ -260,6 +268,4 @@ def _annotation(
         attributes.append("occluded")
     if int(mask.sum()) < full:
         attributes.append("truncated")
-    return Annotation(
-        one.label, xyxy, tuple(attributes), round(visible, 4), float(mask.sum()), round(occlusion, 4)
-    )
+    return Annotation(one.label, xyxy, tuple(attributes), round(visible, 4), float(mask.sum()), round(occlusion, 4))

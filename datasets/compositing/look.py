@@ -19,8 +19,14 @@ from datasets.render.spectra import TUBE_VOLTAGES_KV
 __all__ = ["Look"]
 
 _FORMAT: Final = 1
-_KINDS: Final[Mapping[str, ColourTable | GreyTable | None]] = {"colour": ColourTable(), "grey": GreyTable(), "raw": None}
-_POSITIVE: Final = frozenset({"photons", "blur_px", "gamma", "black_attenuation", "sharpen_px", "pixel_mm", "saturation"})
+_KINDS: Final[Mapping[str, ColourTable | GreyTable | None]] = {
+    "colour": ColourTable(),
+    "grey": GreyTable(),
+    "raw": None,
+}
+_POSITIVE: Final = frozenset(
+    {"photons", "blur_px", "gamma", "black_attenuation", "sharpen_px", "pixel_mm", "saturation"}
+)
 _LARGEST: Final = 1e12
 
 

@@ -210,9 +210,7 @@ def dense_floor(high_a: NDArray[np.float32], table: ColourTable) -> NDArray[np.f
     return np.asarray(dense * np.float32(table.dense_index), np.float32)
 
 
-def colours_at(
-    index: NDArray[np.float32], brightness: NDArray[np.float32], table: ColourTable
-) -> NDArray[np.uint8]:
+def colours_at(index: NDArray[np.float32], brightness: NDArray[np.float32], table: ColourTable) -> NDArray[np.uint8]:
     """Return the colours (..., 3) of material indices at brightnesses from 0 (air) to 1 (black)."""
     level = (brightness * np.float32(_LEVELS - 1) + np.float32(0.5)).astype(np.int32)
     scale = (_MATERIALS - 1) / (_HIGH_INDEX - _LOW_INDEX)

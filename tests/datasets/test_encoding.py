@@ -34,4 +34,3 @@ def test_pictures_are_no_dual_energy() -> None:
     assert decode_dual_energy(encode_png(picture)) is None
     np.testing.assert_array_equal(decode(encode_png(picture)), picture)
     assert decode(encode_jpeg(picture, 90)).shape == picture.shape
-
