@@ -166,7 +166,7 @@ def _tone_curve(brightness: NDArray[np.float32]) -> tuple[float, float]:
             break
         low, high = (float(np.clip(np.percentile(matter, share), 0.01, 0.99)) for share in _ATTENUATIONS)
         first, second = _ATTENUATIONS.values()
-        # attenuation = black * brightness ** (1 / gamma)
+        # The curve: attenuation is black times brightness to the power of 1 / gamma.
         gamma = float(np.clip(np.log(high / low + 1e-6) / np.log(second / first), *_GAMMAS))
         black = float(np.clip(np.sqrt(first / low ** (1 / gamma) * second / high ** (1 / gamma)), *_BLACKS))
     return gamma, black

@@ -145,7 +145,7 @@ def overlay(
     passed = np.stack([_through_aperture(one, look) for one in share])
     after = np.maximum(with_scatter(clean * passed, look.sensor), np.float32(1e-5))
     if rng is not None:
-        after = _with_noise(after, transmissions, clean, passed, look, rng)
+        after = _with_noise(after, clean, passed, look, rng)
     # Where nothing was added, nothing changes, whatever the arithmetic of scatter rounds.
     untouched = (np.abs(1.0 - after / transmissions) < 1e-6).all(axis=0)
     after = np.where(untouched, transmissions, after)
@@ -219,7 +219,6 @@ def _through_aperture(share: NDArray[np.float32], look: Look) -> NDArray[np.floa
 
 def _with_noise(
     after: NDArray[np.float32],
-    before: NDArray[np.float32],
     clean: NDArray[np.float32],
     passed: NDArray[np.float32],
     look: Look,
@@ -233,7 +232,7 @@ def _with_noise(
     photons = np.array(look.sensor.photons, np.float32)[:, None, None]
     lost = np.clip(1.0 - passed, 0.0, 1.0)
     variance = clean * passed * lost / photons + (1.0 - np.clip(passed, 0, 1) ** 2) * look.sensor.read_noise**2
-    noise = rng.standard_normal(before.shape, np.float32) * np.sqrt(variance)
+    noise = rng.standard_normal(after.shape, np.float32) * np.sqrt(variance)
     return np.maximum(after + noise, np.float32(1e-5))
 
 

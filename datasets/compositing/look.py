@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -45,7 +45,7 @@ class Look:
 
     name: str
     display: ColourTable | GreyTable | None = None
-    sensor: Sensor = Sensor()
+    sensor: Sensor = field(default_factory=Sensor)
     kvp: int = 160
     pixel_mm: tuple[float, float] | None = None
     assumed: tuple[str, ...] = ()
@@ -65,8 +65,8 @@ class Look:
         """
         if kind != self.kind:
             raise InsertionError(
-                f"the image is {kind} and the look {self.name!r} is of {self.kind} images; insert into the images of one"
-                " scanner and kind at a time, with its look from 'parcelray catalogue look'"
+                f"the image is {kind} and the look {self.name!r} is of {self.kind} images; insert into the images of"
+                " one scanner and kind at a time, with its look from 'parcelray catalogue look'"
             )
 
     @classmethod

@@ -39,7 +39,7 @@ def silhouette(transmissions: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def place(mask: NDArray[np.bool_], parcel: NDArray[np.bool_], rng: np.random.Generator) -> tuple[int, int] | None:
-    """Return the row and column of the corner where a mask (h, w) lies in the parcel (H, W); None where it never does."""
+    """Return the row and column of the corner where a mask (h, w) lies in the parcel (H, W), or None."""
     # On a coarse grid: a cell of the mask counts whole, so that nothing sticks out between the cells.
     height, width = (-(-side // _STEP) for side in mask.shape)
     padded = np.zeros((height * _STEP, width * _STEP), np.bool_)

@@ -96,14 +96,14 @@ def test_same_bytes_whatever_the_jobs_and_after_a_stop(benign: Catalogue, tmp_pa
     options = InsertOptions(count=5, look=Look("site-1", pixel_mm=(2.0, 3.0)), seed=1)
     insert_into_catalogue(scans, tmp_path / "one", options, 1)
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     def stop(done: int, total: int) -> None:
         if done == 2:
-            raise Stopped
+            raise StoppedError
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         insert_into_catalogue(scans, tmp_path / "two", options, 2, on_progress=stop)
     assert not (tmp_path / "two/catalogue.json").exists()
     with pytest.raises(JobError, match="half-done job of other"):

@@ -19,6 +19,7 @@ from datasets.render.colour_maps import ColourTable, GreyTable, show_colour, sho
 from datasets.render.scanner_profiles import BASE_PROFILES
 from datasets.render.sensor import Sensor, measure
 from datasets.render.spectra import attenuation_table_per_mm, few_energies, transmission
+from detector.images import decode
 
 
 @pytest.mark.parametrize("name", BASE_PROFILES)
@@ -98,8 +99,6 @@ def test_an_estimated_look_reads_attenuation_about_right(name: str, tmp_path: Pa
     assert 3_000 < look.sensor.photons[0] < 100_000
     wanted, found = [], []
     for path, pair in zip(paths, measured, strict=True):
-        from detector.images import decode
-
         image = decode(path.read_bytes())
         if isinstance(look.display, ColourTable):
             read = read_colour(image, look.display, 160)
@@ -127,7 +126,7 @@ def test_raw_scans_give_noise_and_scatter(tmp_path: Path) -> None:
     assert look.kind == "raw"
     assert look.sensor.photons[0] == pytest.approx(8000, rel=0.6)
     assert 0.005 < look.sensor.scatter <= 0.011
+    for number in range(8):
+        (tmp_path / f"{number}.png").write_bytes(encode_png(np.full((40, 40, 3), (250, number, 9), np.uint8)))
     with pytest.raises(CatalogueError, match="mixture"):
-        for number in range(8):
-            (tmp_path / f"{number}.png").write_bytes(encode_png(np.full((40, 40, 3), (250, number, 9), np.uint8)))
         estimate_look(sorted(tmp_path.iterdir()), "site")
