@@ -24,6 +24,7 @@ from datasets.compositing.placing import PARCEL_FROM, place, silhouette
 from datasets.compositing.shadows import Shadow, ShadowObject, cast, draw_phantoms
 from datasets.errors import InsertionError
 from datasets.render.colour_maps import ColourTable
+from datasets.render.placement import bounds_of
 from datasets.render.scanner import MASK_MM, tells_apart
 from datasets.render.spectra import few_energies
 from datasets.samples import Annotation
@@ -96,7 +97,12 @@ def insert(
     laid: list[tuple[Shadow, tuple[int, int]]] = []
     clean = without_scatter(transmissions, look.sensor)
     for _ in range(_TRIES):
-        shadow = cast(draw_phantoms(rng, labels), pixel_mm, rng)
+        phantoms = draw_phantoms(rng, labels)
+        low, high = bounds_of(phantoms)
+        # Before it is cast: at a pixel of a hair's width a shadow would fill the memory.
+        if (high - low)[:2].max() > pixel_mm * max(parcel.shape):
+            continue
+        shadow = cast(phantoms, pixel_mm, rng)
         corner = place(shadow.mask(), parcel, rng)
         if corner is None or any(np.count_nonzero(one.mask()) < _LEAST_PX for one in shadow.objects):
             continue
