@@ -73,7 +73,7 @@ def scans(count: int, sensor: Sensor) -> list[NDArray[np.float32]]:
         rng = np.random.default_rng(seed)
         lengths = np.zeros((3, 120, 160), np.float32)
         lengths[0, 10:110, 10:150] = rng.uniform(2, 8)
-        for _ in range(24):
+        for _ in range(34):
             row, column, material = rng.integers(10, 90), rng.integers(10, 130), rng.choice(3, p=[0.5, 0.25, 0.25])
             thick = float(rng.exponential((30.0, 9.0, 3.0)[material]))
             lengths[material, row : row + 20, column : column + 20] += thick
