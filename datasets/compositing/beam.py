@@ -88,7 +88,7 @@ def without_scatter(measured: NDArray[np.float32], sensor: Sensor) -> NDArray[np
     if sensor.haze > 0:
         for _ in range(_HAZE_STEPS):
             clean = scaled - np.float32(sensor.haze) * np.stack([spread(channel) for channel in clean])
-    return np.maximum(clean, np.float32(_DARKEST))
+    return np.asarray(np.maximum(clean, np.float32(_DARKEST)), np.float32)
 
 
 def with_scatter(clean: NDArray[np.float32], sensor: Sensor) -> NDArray[np.float32]:

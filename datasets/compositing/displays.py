@@ -81,7 +81,7 @@ def show_more(
         second = colours_at(_new_index(index, before, after, table, kvp), level_of(level, table), table)
     else:
         shown = _read_levels(image_rgb[..., 0], table)
-        old, new = (_mixed(*-np.log(both), table) for both in (before, after))
+        old, new = (_mixed(-np.log(both[0]), -np.log(both[1]), table) for both in (before, after))
         first, second = grey_at(shown, table), grey_at(shown + _display_step(old, new, table), table)
     # What the table does not explain (compression, tints) fades with what still comes through.
     fade = np.clip((after / before).mean(axis=0), 0.0, 1.0)[..., None]
@@ -132,7 +132,7 @@ def _read_colours(image_rgb: NDArray[np.uint8], table: ColourTable) -> tuple[Flo
 def _tree(table: ColourTable) -> tuple[Any, Float]:
     """Return a search tree over the table's colours; it does not own them, so they come with it."""
     colours = lookup(table).astype(np.float32)
-    return cv2.flann.Index(colours, {"algorithm": _KDTREE_SINGLE}), colours  # type: ignore[attr-defined]
+    return cv2.flann.Index(colours, {"algorithm": _KDTREE_SINGLE}), colours
 
 
 def _read_levels(grey: NDArray[np.uint8], table: GreyTable) -> Float:
@@ -173,7 +173,8 @@ def _unsharpened(shown: Float, strength: float, radius_px: float) -> Float:
         return shown
     plain = shown
     for _ in range(_UNSHARP_STEPS):
-        plain = (shown + np.float32(strength) * cv2.GaussianBlur(plain, (0, 0), radius_px)) / np.float32(1 + strength)
+        smooth = cv2.GaussianBlur(plain, (0, 0), radius_px)
+        plain = np.asarray((shown + strength * smooth) / (1.0 + strength), np.float32)
     return np.maximum(plain, 0.0)
 
 

@@ -239,7 +239,7 @@ def _with_noise(
     lost = np.clip(1.0 - passed, 0.0, 1.0)
     variance = clean * passed * lost / photons + (1.0 - np.clip(passed, 0, 1) ** 2) * look.sensor.read_noise**2
     noise = rng.standard_normal(after.shape, np.float32) * np.sqrt(variance)
-    return np.maximum(after + noise, np.float32(1e-5))
+    return np.asarray(np.maximum(after + noise, 1e-5), np.float32)
 
 
 def _annotation(

@@ -49,7 +49,10 @@ def place(mask: NDArray[np.bool_], parcel: NDArray[np.bool_], rng: np.random.Gen
     small = parcel[: rows * _STEP, : columns * _STEP].reshape(rows, _STEP, columns, _STEP).all(axis=(1, 3))
     if height > rows or width > columns:
         return None
-    covered = cv2.matchTemplate(small.astype(np.float32), small_mask, cv2.TM_CCORR) / small_mask.sum()
+    covered = (
+        cv2.matchTemplate(np.asarray(small, np.float32), np.asarray(small_mask, np.float32), cv2.TM_CCORR)
+        / small_mask.sum()
+    )
     free = np.argwhere(covered >= _INSIDE)
     if not len(free):
         return None

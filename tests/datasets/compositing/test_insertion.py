@@ -172,7 +172,7 @@ def test_a_shadow_over_the_border_is_cut_and_said_to_be(shadow: Shadow) -> None:
 @pytest.mark.parametrize("kind", ["tiff", "png", "jpg"])
 def test_insert_keeps_the_kind_of_file_and_lies_in_the_parcel(kind: str) -> None:
     transmissions = ideal(parcel())
-    grey = show_grey(*transmissions, GreyTable())
+    grey = show_grey(transmissions[0], transmissions[1], GreyTable())
     data = {
         "tiff": encode_dual_energy(transmissions),
         "png": encode_png(grey),
