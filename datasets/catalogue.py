@@ -43,7 +43,8 @@ class CatalogueInfo:
     Attributes:
         name: a short name for people.
         licence: SPDX identifier or a plain name.
-        source_kind: "rendered", "real" or "imported"; "mixed" where each image says its own.
+        source_kind: "rendered", "real", "imported", "composited" (threats rendered into benign
+            scans), or "mixed" where each image says its own.
         research_only: images of it may not be trained on without the user's word, nor leave the machine.
         created_by: software and version; ParcelRay's own where it is left empty.
     """

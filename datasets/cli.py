@@ -10,6 +10,7 @@ from datasets import cli_exchange, cli_tools
 from datasets.cli_exchange import add_shares as _add_shares
 from datasets.cli_output import progress as _progress
 from datasets.cli_output import summarise as _summarise
+from datasets.cli_compositing import add_insert, add_look
 
 __all__ = ["add_arguments", "run"]
 
@@ -18,6 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the sub-commands of `parcelray catalogue`."""
     tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
     _add_render(tasks.add_parser("render", help="render a catalogue of parcels with known content"))
+    add_look(tasks.add_parser("look", help="estimate how a scanner shows what it measures, from its benign scans"))
+    add_insert(tasks.add_parser("insert", help="lay rendered threats into benign scans"))
     cli_exchange.add_import(tasks.add_parser("import", help="import images and annotations of other tools"))
     cli_exchange.add_export(tasks.add_parser("export", help="write the layout of another tool"))
     _add_check(tasks.add_parser("check", help="list everything that is wrong; exit 1 if there is a problem"))

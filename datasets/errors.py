@@ -3,6 +3,7 @@
 ParcelRayError
 ├── RenderError               images cannot be rendered
 │   ├── RecipeError           the recipe holds an unknown key or a value out of range
+│   ├── InsertionError        a scan takes no threat
 │   └── JobError              the folder holds something else than this job's half-done work
 └── CatalogueError            a catalogue, or what was to become one, cannot be used
     ├── AnnotationError       a record, box or key in it is not what the format says
@@ -17,6 +18,7 @@ from detector.errors import ParcelRayError
 __all__ = [
     "AnnotationError",
     "CatalogueError",
+    "InsertionError",
     "JobError",
     "RecipeError",
     "RenderError",
@@ -31,6 +33,10 @@ class RenderError(ParcelRayError):
 
 class RecipeError(RenderError):
     """The recipe holds an unknown key or a value out of range."""
+
+
+class InsertionError(RenderError):
+    """A scan shows no parcel, or none that takes a threat."""
 
 
 class JobError(RenderError):

@@ -24,7 +24,7 @@ __all__ = [
 Split = Literal["train", "val", "test"]
 Energy = Literal["dual", "single"]
 Output = Literal["colour", "grey"]
-SourceKind = Literal["rendered", "real", "imported"]
+SourceKind = Literal["rendered", "real", "imported", "composited"]
 Difficulty = Literal["easy", "medium", "hard"]
 
 SPLITS: Final[tuple[Split, ...]] = get_args(Split)

@@ -26,6 +26,7 @@ class Annotation:
         view_difficulty: share of the object's largest silhouette that this view does not show, 0..1; None if unknown.
         superposition: share of the radiation that other things take from the object's silhouette, 0..1, or None.
         difficulty: "easy", "medium" or "hard" for an operator; None where not measured.
+        occlusion: share of the attenuation over the object that is not its own, 0..1; None where it is not known.
     """
 
     label: str
@@ -36,12 +37,21 @@ class Annotation:
     view_difficulty: float | None = None
     superposition: float | None = None
     difficulty: Difficulty | None = None
+    occlusion: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One view of one parcel: (H, W, 3) uint8 RGB, its annotations, and where it came from."""
+    """One view of one parcel.
+
+    Attributes:
+        image_rgb: (H, W, 3) uint8, as it is shown.
+        annotations: what is in it.
+        provenance: where it came from.
+        transmissions: (2, H, W) float32 at low and high energy where the raw measurement is kept, or None.
+    """
 
     image_rgb: NDArray[np.uint8]
     annotations: tuple[Annotation, ...]
     provenance: Mapping[str, object] = field(default_factory=dict)
+    transmissions: NDArray[np.float32] | None = None

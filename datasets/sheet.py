@@ -14,6 +14,8 @@ from datasets.catalogue import Catalogue
 from datasets.errors import CatalogueError
 from datasets.records import Split
 from datasets.samples import Annotation
+from detector.errors import ImageError
+from detector.images import decode
 from detector.taxonomy import TAXONOMY
 
 __all__ = ["contact_sheet"]
@@ -50,11 +52,12 @@ def contact_sheet(
     chosen = random.Random(seed).sample(fitting, min(count, len(fitting)))  # noqa: S311 - not a secret
     cells = []
     for record in chosen:
-        image = cv2.imread(str(catalogue.path_of(record)), cv2.IMREAD_COLOR_RGB)
-        if image is None:
-            raise CatalogueError(f"{record.file_name}: cannot be read; run 'parcelray catalogue check'")
+        try:
+            image = decode(catalogue.path_of(record).read_bytes())
+        except (OSError, ImageError) as error:
+            raise CatalogueError(f"{record.file_name}: cannot be read; run 'parcelray catalogue check'") from error
         caption = f"{record.split} {record.file_name} {record.scanner}"
-        cells.append(_cell(image.astype(np.uint8, copy=False), catalogue.annotations_of(record), caption))
+        cells.append(_cell(image, catalogue.annotations_of(record), caption))
     cells += [np.full_like(cells[0], 255)] * (-len(cells) % columns if len(cells) > columns else 0)
     rows = [np.hstack(cells[start : start + columns]) for start in range(0, len(cells), columns)]
     return np.vstack(rows)

@@ -24,7 +24,7 @@ from detector.colour import dual_energy_to_rgb
 from detector.errors import ImageTooLargeError, UnreadableImageError
 from detector.image_headers import Header, read_header
 
-__all__ = ["ImageLimits", "decode"]
+__all__ = ["ImageLimits", "decode", "decode_dual_energy"]
 
 _BRIGHTEST: Final = 99.9
 # The white level is looked up on a grid of about so many pixels.
@@ -90,15 +90,33 @@ def decode(data: bytes, limits: ImageLimits | None = None) -> NDArray[np.uint8]:
         ImageTooLargeError: over a limit; found before decoding.
         UnreadableImageError: not an image that can be screened.
     """
+    header = _checked_header(data, limits)
+    pages = _decode_pages(data, header)
+    if len(pages) == 2:
+        return dual_energy_to_rgb(*_dual_energy(pages))
+    return _upright(_to_rgb(pages[0], header), header.orientation)
+
+
+def decode_dual_energy(data: bytes, limits: ImageLimits | None = None) -> NDArray[np.float32] | None:
+    """Return the (2, H, W) transmissions, low and high, of a dual-energy TIFF; None where the file is not one.
+
+    Raises:
+        ImageTooLargeError: over a limit; found before decoding.
+        UnreadableImageError: not an image that can be screened.
+    """
+    header = _checked_header(data, limits)
+    if len(header.sizes) != 2:
+        return None
+    return np.stack(_dual_energy(_decode_pages(data, header)))
+
+
+def _checked_header(data: bytes, limits: ImageLimits | None) -> Header:
     limits = ImageLimits() if limits is None else limits
     limits.check_bytes(len(data))
     header = read_header(data)
     for width, height in header.sizes:
         limits.check_size(width, height)
-    pages = _decode_pages(data, header)
-    if len(pages) == 2:
-        return _dual_energy(pages)
-    return _upright(_to_rgb(pages[0], header), header.orientation)
+    return header
 
 
 def _decode_pages(data: bytes, header: Header) -> list[NDArray[Any]]:
@@ -165,16 +183,17 @@ def _over_white(bgra: NDArray[np.uint8], *, premultiplied: bool) -> NDArray[np.u
     return picture
 
 
-def _dual_energy(pages: list[NDArray[Any]]) -> NDArray[np.uint8]:
+def _dual_energy(pages: list[NDArray[Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the transmissions at low and at high energy."""
     first, second = pages
     if first.ndim != 2 or first.shape != second.shape or first.dtype != second.dtype or first.dtype == np.uint8:
         raise UnreadableImageError(
             "expected the two pages to be the low and high energy of one view: grey, 16 bits or float, the same size; "
             "send other pages as separate views"
         )
-    transmissions = [page / np.float32(_white_level(page)) for page in pages]
+    transmissions = [np.asarray(page / np.float32(_white_level(page)), np.float32) for page in pages]
     low, high = sorted(transmissions, key=lambda page: float(page.mean()))
-    return dual_energy_to_rgb(low, high)
+    return low, high
 
 
 def _white_level(values: NDArray[Any]) -> float:

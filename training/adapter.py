@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.images import decode
 from detector.taxonomy import LABELS
 from training.budget import PROGRESS_FILE, EpochOrder, Progress, planned_epochs, put_in_place
 from training.config import RunConfig
@@ -34,6 +35,7 @@ from training.vision_ops import provide_torchvision_ops  # noqa: E402
 
 provide_torchvision_ops()
 
+import ultralytics.data.base as image_reading  # noqa: E402
 from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
 from ultralytics.engine.exporter import Exporter  # noqa: E402
@@ -43,6 +45,17 @@ from ultralytics.utils import LOGGER, SETTINGS  # noqa: E402
 
 __all__ = ["LOGGER", "Trainer", "export_onnx", "load_network", "raw_output", "save_slim"]
 
+
+def _read_view(path: str | Path, flags: int = 0) -> NDArray[np.uint8]:  # noqa: ARG001 - the replaced function's
+    """Return an image file as BGR, as the detector sees it; the library's own reader keeps the high byte of 16 bits.
+
+    Raises:
+        ImageError: the file cannot be decoded.
+    """
+    return np.ascontiguousarray(decode(Path(path).read_bytes())[..., ::-1])
+
+
+image_reading.imread = _read_view
 SETTINGS.update(sync=False)
 _NAMES: Final = dict(enumerate(LABELS))
 

@@ -19,7 +19,24 @@ from numpy.typing import NDArray
 
 from datasets.render.spectra import attenuation_table_per_mm, response
 
-__all__ = ["PALETTES", "ColourTable", "GreyTable", "Palette", "material_index", "show_colour", "show_grey"]
+__all__ = [
+    "PALETTES",
+    "ColourTable",
+    "GreyTable",
+    "Palette",
+    "broad_mean",
+    "colours_at",
+    "dense_floor",
+    "flattened",
+    "grey_at",
+    "level_of",
+    "lookup",
+    "material_index",
+    "reference_curves",
+    "sharpened",
+    "show_colour",
+    "show_grey",
+]
 
 RGB = tuple[int, int, int]
 Ramp = tuple[RGB, RGB, RGB, RGB, RGB]
@@ -143,7 +160,7 @@ class GreyTable:
 
 
 @lru_cache(maxsize=8)
-def _reference_curves(kvp: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def reference_curves(kvp: int = 160) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return (K,) high attenuations and (3, K) R of water, aluminium and iron."""
     seen = response(kvp)
     levels = np.concatenate([np.linspace(0.0, 1.0, 65)[:-1], np.linspace(1.0, 8.0, 113)])
@@ -162,7 +179,7 @@ def material_index(low: NDArray[np.float32], high: NDArray[np.float32], kvp: int
     `low` and `high` are attenuations (minus the logarithm of transmission), any shape. Thin matter, where the quotient
     is all noise, leans to organic.
     """
-    levels, curves = _reference_curves(kvp)
+    levels, curves = reference_curves(kvp)
     water, aluminium, iron = curves
     lean = np.float32(0.015)
     quotient = (np.maximum(low, 0) + lean * water[0]) / (np.maximum(high, 0) + lean)
@@ -184,25 +201,38 @@ def show_colour(
     if table.material_blur_px > 0:
         low_a, high_a = _smooth(low_a, table.material_blur_px), _smooth(high_a, table.material_blur_px)
     index = material_index(low_a, high_a, kvp) + np.float32(table.material_bias)
+    return colours_at(np.maximum(index, dense_floor(high_a, table)), brightness, table)
+
+
+def dense_floor(high_a: NDArray[np.float32], table: ColourTable) -> NDArray[np.float32]:
+    """Return the least material index that is shown at these attenuations of the high channel."""
     dense = np.clip((high_a - np.float32(2.2)) / np.float32(1.4), 0.0, 1.0)
-    index = np.maximum(index, dense * np.float32(table.dense_index))
+    return np.asarray(dense * np.float32(table.dense_index), np.float32)
+
+
+def colours_at(index: NDArray[np.float32], brightness: NDArray[np.float32], table: ColourTable) -> NDArray[np.uint8]:
+    """Return the colours (..., 3) of material indices at brightnesses from 0 (air) to 1 (black)."""
     level = (brightness * np.float32(_LEVELS - 1) + np.float32(0.5)).astype(np.int32)
     scale = (_MATERIALS - 1) / (_HIGH_INDEX - _LOW_INDEX)
     column = np.clip((index - np.float32(_LOW_INDEX)) * np.float32(scale) + np.float32(0.5), 0, _MATERIALS - 1)
-    return np.asarray(np.take(_lookup(table), column.astype(np.int32) * _LEVELS + level, axis=0), np.uint8)
+    return np.asarray(np.take(lookup(table), column.astype(np.int32) * _LEVELS + level, axis=0), np.uint8)
 
 
 def show_grey(low: NDArray[np.float32], high: NDArray[np.float32], table: GreyTable) -> NDArray[np.uint8]:
     """Return a grey image (H, W, 3) of two transmissions (H, W)."""
     share = np.float32(table.high_share)
     attenuation = -np.log(low * (1 - share) + high * share)
-    attenuation = _sharpened(_flattened(attenuation, table.local_contrast), table.sharpen, table.sharpen_px)
+    return grey_at(sharpened(flattened(attenuation, table.local_contrast), table.sharpen, table.sharpen_px), table)
+
+
+def grey_at(attenuation: NDArray[np.float32], table: GreyTable) -> NDArray[np.uint8]:
+    """Return the grey (..., 3) of attenuations that have been flattened and sharpened."""
     logarithmic = 1.0 - attenuation / np.float32(table.black_attenuation)
     value = table.log_share * logarithmic + (1.0 - table.log_share) * np.exp(-attenuation)
     black, white = table.window
     value = np.clip((value - black) / (white - black), 0.0, 1.0) ** np.float32(table.gamma)
     grey = (value * 255.0 + 0.5).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+    return np.repeat(grey[..., None], 3, axis=-1)
 
 
 def _attenuation(transmitted: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -214,24 +244,34 @@ def _smooth(image: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
 
 
 def _brightness(attenuation: NDArray[np.float32], table: ColourTable) -> NDArray[np.float32]:
-    flat = _flattened(attenuation, table.local_contrast)
-    sharp = _sharpened(flat, table.sharpen, table.sharpen_px) - np.float32(table.air_attenuation)
-    share = np.clip(sharp / np.float32(table.black_attenuation), 0.0, 1.0)
+    flat = flattened(attenuation, table.local_contrast)
+    return level_of(sharpened(flat, table.sharpen, table.sharpen_px), table)
+
+
+def level_of(attenuation: NDArray[np.float32], table: ColourTable) -> NDArray[np.float32]:
+    """Return the brightness, 0 for air to 1 for black, of attenuations that have been flattened and sharpened."""
+    share = np.clip((attenuation - np.float32(table.air_attenuation)) / np.float32(table.black_attenuation), 0.0, 1.0)
     return np.asarray(share ** np.float32(table.gamma), np.float32)
 
 
-def _flattened(attenuation: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+def flattened(attenuation: NDArray[np.float32], share: float) -> NDArray[np.float32]:
     """Take part of the excess of the broad mean out, so that detail shows inside dense parcels."""
     if share <= 0:
         return attenuation
-    height, width = attenuation.shape
-    small = cv2.resize(attenuation, (max(width // 8, 1), max(height // 8, 1)), interpolation=cv2.INTER_AREA)
-    mean = cv2.resize(cv2.GaussianBlur(small, (0, 0), 5.0), (width, height), interpolation=cv2.INTER_LINEAR)
-    flat = attenuation / (1.0 + np.float32(share) * mean)
+    flat = attenuation / (1.0 + np.float32(share) * broad_mean(attenuation))
     return np.asarray(np.where(attenuation > 0, flat, attenuation), np.float32)
 
 
-def _sharpened(attenuation: NDArray[np.float32], strength: float, radius_px: float) -> NDArray[np.float32]:
+def broad_mean(attenuation: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean over some 40 pixels around each pixel."""
+    height, width = attenuation.shape
+    small = cv2.resize(attenuation, (max(width // 8, 1), max(height // 8, 1)), interpolation=cv2.INTER_AREA)
+    mean = cv2.resize(cv2.GaussianBlur(small, (0, 0), 5.0), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(mean, np.float32)
+
+
+def sharpened(attenuation: NDArray[np.float32], strength: float, radius_px: float) -> NDArray[np.float32]:
+    """Return the attenuation after an unsharp mask."""
     if strength <= 0:
         return attenuation
     smooth = cv2.GaussianBlur(attenuation, (0, 0), radius_px)
@@ -239,7 +279,7 @@ def _sharpened(attenuation: NDArray[np.float32], strength: float, radius_px: flo
 
 
 @lru_cache(maxsize=64)
-def _lookup(table: ColourTable) -> NDArray[np.uint8]:
+def lookup(table: ColourTable) -> NDArray[np.uint8]:
     """Return (materials * levels, 3) the colours of a table."""
     palette = table.palette
     groups = np.repeat(np.array([palette.organic, palette.mixed, palette.metal], np.float64), 2, axis=0)

@@ -23,10 +23,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from datasets.catalogue import Catalogue, CatalogueInfo, write_catalogue
+from datasets.encoding import encode_dual_energy, encode_jpeg, encode_png
 from datasets.errors import JobError
 from datasets.records import ImageRecord
 from datasets.render.recipe import Recipe
@@ -215,13 +214,12 @@ def _render_one(out: Path, recipe: Recipe, seed: int, index: int) -> int:
 
 def _encoded(sample: Sample, recipe: Recipe) -> tuple[ImageRecord, bytes]:
     facts: dict[str, Any] = dict(sample.provenance)
-    if recipe.image_format == "png":
-        suffix, options = "png", [cv2.IMWRITE_PNG_COMPRESSION, 3]
+    if sample.transmissions is not None:
+        suffix, data = "tiff", encode_dual_energy(sample.transmissions)
+    elif recipe.image_format == "png":
+        suffix, data = "png", encode_png(sample.image_rgb)
     else:
-        suffix, options = "jpg", [cv2.IMWRITE_JPEG_QUALITY, int(facts["jpeg_quality"])]
-    pixels: NDArray[np.uint8] = np.ascontiguousarray(sample.image_rgb[..., ::-1])
-    _, buffer = cv2.imencode(f".{suffix}", pixels, options)
-    data = buffer.tobytes()
+        suffix, data = "jpg", encode_jpeg(sample.image_rgb, int(facts["jpeg_quality"]))
     height, width = sample.image_rgb.shape[:2]
     record = ImageRecord(
         file_name=f"{facts['parcel_id']}-{facts['view']}.{suffix}",

@@ -21,7 +21,7 @@ __all__ = ["PRESETS", "Recipe"]
 
 _PRESET_FOLDER: Final = Path(__file__).parent / "recipes"
 PRESETS: Final = ("train", "calibration", "test", "reference")
-_IMAGE_FORMATS: Final = ("jpeg", "png")
+_IMAGE_FORMATS: Final = ("jpeg", "png", "dual_tiff")
 # Raised whenever the renderer changes what a recipe gives, so that a half-done job is never continued by other code.
 _RENDERER_VERSION: Final = 2
 
@@ -33,10 +33,10 @@ class Recipe:
     Attributes:
         name: short name; goes into parcel ids and file names.
         views: 1 (top) or 2 (top and side of the same parcel).
-        image_format: "jpeg" or "png".
+        image_format: "jpeg", "png", or "dual_tiff": the raw transmissions, 16 bits, low and high energy as two pages.
         jpeg_quality: lowest and highest quality.
         long_side_px: shortest and longest long side of an image.
-        pseudo_colour_share: the rest is grey.
+        pseudo_colour_share: the rest is grey (raw transmissions are neither).
         baggage_share: bags instead of cartons, bags of foil and tubes.
         bare_share: contents on a tray or the bare belt.
         close_up_share: small parcels with few objects, so that parts and cartridges are large in the image.

@@ -37,7 +37,8 @@ def render_parcel(recipe: Recipe, seed: int, index: int) -> tuple[Sample, ...]:
     """
     rng = parcel_rng(seed, index)
     scene = compose(rng, recipe)
-    output = "colour" if rng.random() < recipe.pseudo_colour_share else "grey"
+    raw = recipe.image_format == "dual_tiff"
+    output = "colour" if rng.random() < recipe.pseudo_colour_share or raw else "grey"
     long_side = int(rng.integers(recipe.long_side_px[0], recipe.long_side_px[1] + 1))
     quality = int(rng.integers(recipe.jpeg_quality[0], recipe.jpeg_quality[1] + 1))
     parcel_id = recipe.parcel_id(seed, index)
@@ -71,6 +72,7 @@ def render_parcel(recipe: Recipe, seed: int, index: int) -> tuple[Sample, ...]:
                     "difficulty": level_of_image(levels, complexity),
                     **scene.facts,
                 },
+                np.stack([rendered.low, rendered.high]) if raw else None,
             )
         )
     return tuple(samples)

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from datasets.render.colour_maps import ColourTable, show_colour, show_grey
 from datasets.render.projector import FanGeometry, Projection, bounds_mm, project, projected_bounds
 from datasets.render.scanner_profiles import ScannerProfile, random_profile
-from datasets.render.sensor import measure
+from datasets.render.sensor import Sensor, measure
 from datasets.render.solids import Phantom
 from datasets.render.spectra import Response, attenuation_table_per_mm, few_energies, transmission
 
-__all__ = ["Footprint", "RenderedView", "ScannerProfile", "random_profile", "scan"]
+__all__ = ["Footprint", "RenderedView", "ScannerProfile", "random_profile", "scan", "tells_apart"]
 
 MASK_MM: Final = 0.02  # a ray that meets less of a phantom than this is beside it
 
@@ -188,18 +188,26 @@ def _footprint(
     others = np.maximum(projection.lengths_mm[(slice(None), *place)] - own_mm[(slice(None), *area)], 0.0)
     without = transmission(others[:, mask], *beam)
     present = ideal[(slice(None), *place)][:, mask]
-    # What the display can tell apart: steps above the noise of a pixel's neighbourhood, on top of scatter and black.
-    sensor = profile.sensor
-    floor = max(sensor.scatter + sensor.haze / 2, float(np.exp(-profile.display.black_attenuation)))
-    contrast = np.log((without + floor) / (present + floor)).mean(axis=0)
-    photons = np.array(sensor.photons, np.float32)[:, None]
-    noise = np.sqrt(present / photons + sensor.read_noise**2) / (present + floor)
-    visible = np.abs(contrast) > np.maximum(0.04, noise.mean(axis=0))
+    visible = tells_apart(without, present, profile.sensor, profile.display.black_attenuation)
     xyxy = (float(left), float(top), float(left + mask.shape[1]), float(top + mask.shape[0]))
     taken = 1.0 - float(without[1].mean())
     return Footprint(
         index, xyxy, mask, float(visible.mean()), int(mask.sum()), inside < 1.0, inside, min(max(taken, 0.0), 1.0)
     )
+
+
+def tells_apart(
+    without: NDArray[np.float32], present: NDArray[np.float32], sensor: Sensor, black_attenuation: float
+) -> NDArray[np.bool_]:
+    """Return for N pixels whether two transmissions (2, N), without and with an object, look different.
+
+    What the display can tell apart: steps above the noise of a pixel's neighbourhood, on top of scatter and black.
+    """
+    floor = max(sensor.scatter + sensor.haze / 2, float(np.exp(-black_attenuation)))
+    contrast = np.log((without + floor) / (present + floor)).mean(axis=0)
+    photons = np.array(sensor.photons, np.float32)[:, None]
+    noise = np.sqrt(present / photons + sensor.read_noise**2) / (present + floor)
+    return np.asarray(np.abs(contrast) > np.maximum(0.04, noise.mean(axis=0)))
 
 
 def _turned(image: NDArray[np.generic], turn: tuple[bool, bool, bool]) -> NDArray[np.generic]:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Sensor", "measure"]
+__all__ = ["Sensor", "measure", "spread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def measure(ideal: NDArray[np.float32], sensor: Sensor, rng: np.random.Generator
     for channel in range(2):
         signal = cv2.GaussianBlur(ideal[channel], (0, 0), sigmaX=sensor.blur_px[1], sigmaY=sensor.blur_px[0])
         if sensor.haze > 0:
-            signal += sensor.haze * _broad_mean(ideal[channel])
+            signal += sensor.haze * spread(ideal[channel])
         signal = (signal + sensor.scatter) / (1.0 + sensor.scatter + sensor.haze)
         noise = rng.standard_normal(signal.shape, np.float32)
         noise *= np.sqrt(signal / np.float32(sensor.photons[channel]) + np.float32(sensor.read_noise**2))
@@ -75,7 +75,8 @@ def measure(ideal: NDArray[np.float32], sensor: Sensor, rng: np.random.Generator
     return np.maximum(out, np.float32(1e-5))
 
 
-def _broad_mean(image: NDArray[np.float32]) -> NDArray[np.float32]:
+def spread(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the broad local mean (H, W) that haze adds a share of."""
     height, width = image.shape
     small = cv2.resize(image, (max(width // 16, 1), max(height // 16, 1)), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), 2.0)

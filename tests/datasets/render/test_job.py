@@ -2,14 +2,19 @@ import hashlib
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from datasets.catalogue import Catalogue
 from datasets.errors import JobError
 from datasets.render.job import render_catalogue
 from datasets.render.recipe import Recipe
+from datasets.render.sample import render_parcel
+from detector.images import decode, decode_dual_energy
+from parcelray import main
 
 RECIPE = Recipe(
     name="small", long_side_px=(96, 128), max_triangles=20_000, views=2, firearm_share=0.5, split={"train": 1, "val": 1}
@@ -110,3 +115,28 @@ def test_folder_with_other_things_is_refused(tmp_path: Path) -> None:
 def test_numbers_out_of_range_are_refused(tmp_path: Path, count: int, seed: int, jobs: int) -> None:
     with pytest.raises(JobError, match="at least"):
         render_catalogue(tmp_path / "out", RECIPE, count, seed, jobs)
+
+
+def test_raw_dual_energy_goes_through_the_catalogue(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = replace(RECIPE, name="raw", image_format="dual_tiff", pseudo_colour_share=0.0)
+    catalogue = render_catalogue(tmp_path / "raw", recipe, 2, SEED)
+    for index, parcel in enumerate(sorted({record.parcel_id for record in catalogue.records})):
+        for sample in render_parcel(recipe, SEED, index):
+            record = next(
+                one for one in catalogue.images() if (one.parcel_id, one.view) == (parcel, sample.provenance["view"])
+            )
+            data = catalogue.path_of(record).read_bytes()
+            measured = decode_dual_energy(data)
+            assert measured is not None
+            assert sample.transmissions is not None
+            assert np.abs(measured - sample.transmissions.clip(0, 1)).max() < 1e-4
+            assert (record.energy, record.output) == ("dual", "colour")
+            assert decode(data).shape == (record.height, record.width, 3)
+    assert main(["catalogue", "check", str(tmp_path / "raw")]) == 0
+    assert main(["catalogue", "stats", str(tmp_path / "raw")]) == 0
+    assert main(["catalogue", "sheet", str(tmp_path / "raw"), str(tmp_path / "sheet.png")]) == 0
+    assert main(["catalogue", "yolo", str(tmp_path / "raw"), str(tmp_path / "yolo")]) == 0
+    exported = sorted((tmp_path / "yolo").rglob("*.png"))
+    assert len(exported) == len(catalogue.records)
+    decoded = {decode(catalogue.path_of(record).read_bytes()).tobytes() for record in catalogue.records}
+    assert {decode(path.read_bytes()).tobytes() for path in exported} == decoded

@@ -1,0 +1,105 @@
+"""Threats to insert: drawn, turned, and cast as path lengths at the pixel size of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.render.phantoms import random_threat, threat_group
+from datasets.render.placement import bounds_of, random_rotation, turned
+from datasets.render.projector import FanGeometry, project, projected_bounds
+from datasets.render.scanner import MASK_MM
+from datasets.render.solids import Phantom
+from detector.taxonomy import LABELS, TAXONOMY, Group
+
+__all__ = ["Shadow", "ShadowObject", "cast", "draw_phantoms", "shadow_of"]
+
+# How often an insertion is of a group; the labels of one group are as likely as each other.
+_GROUPS: Final = {Group.FIREARM: 0.4, Group.PART: 0.4, Group.AMMUNITION: 0.2}
+_IN_NUMBERS: Final = {"cartridge": 0.7, "shotshell": 0.7, "magazine": 0.2}
+_SOURCE_MM: Final = (700.0, 1400.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShadowObject:
+    """One labelled object of a shadow.
+
+    Attributes:
+        label: a name in `detector.taxonomy.LABELS`.
+        attributes: names in `detector.taxonomy.ATTRIBUTES`.
+        kind: family of the phantom.
+        corner: row and column of its window in the shadow.
+        lengths_mm: (M, h, w) its own path lengths.
+    """
+
+    label: str
+    attributes: tuple[str, ...]
+    kind: str
+    corner: tuple[int, int]
+    lengths_mm: NDArray[np.float32]
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Return the (h, w) pixels that it covers."""
+        return np.asarray(self.lengths_mm.sum(axis=0) > MASK_MM)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shadow:
+    """Path lengths (M, h, w) of a group of objects in M materials, and what each labelled one adds."""
+
+    materials: tuple[str, ...]
+    lengths_mm: NDArray[np.float32]
+    objects: tuple[ShadowObject, ...]
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Return the (h, w) pixels that any of it covers."""
+        return np.asarray(self.lengths_mm.sum(axis=0) > MASK_MM)
+
+
+def draw_phantoms(rng: np.random.Generator, labels: Collection[str] = LABELS) -> list[Phantom]:
+    """Draw one threat of these labels, or several of one label in their natural number, turned any way."""
+    groups = [group for group in _GROUPS if any(TAXONOMY[label].group is group for label in labels)]
+    shares = np.array([_GROUPS[group] for group in groups])
+    group = groups[int(rng.choice(len(groups), p=shares / shares.sum()))]
+    fitting = [label for label in LABELS if label in labels and TAXONOMY[label].group is group]
+    label = fitting[int(rng.integers(len(fitting)))]
+    many = rng.random() < _IN_NUMBERS.get(label, 0.0)
+    phantoms = threat_group(rng, label) if many else [random_threat(label, rng)]
+    return turned(phantoms, random_rotation(rng))
+
+
+def cast(phantoms: Sequence[Phantom], pixel_mm: float, rng: np.random.Generator) -> Shadow:
+    """Cast phantoms by a fan beam from a likely place, in pixels of `pixel_mm` at their middle, one pixel around."""
+    low, high = bounds_of(phantoms)
+    source_mm = float(rng.uniform(*_SOURCE_MM)) + float(high[2])
+    source_axis = float(rng.uniform(-0.3, 0.3)) * source_mm
+    depth = source_mm - float(low[2] + high[2]) / 2
+    solids = [solid for phantom in phantoms for solid in phantom.solids]
+    low_u, high_u, low_y, high_y = projected_bounds(solids, "top", source_axis, source_mm, depth)
+    geometry = FanGeometry(
+        view="top",
+        source_axis_mm=source_axis,
+        source_depth_mm=source_mm,
+        detector_mm=depth,
+        column_pitch_mm=pixel_mm,
+        row_pitch_mm=pixel_mm,
+        first_column_mm=low_u - pixel_mm,
+        first_row_mm=low_y - pixel_mm,
+        columns=int((high_u - low_u) / pixel_mm) + 3,
+        rows=int((high_y - low_y) / pixel_mm) + 3,
+    )
+    return shadow_of(phantoms, geometry)
+
+
+def shadow_of(phantoms: Sequence[Phantom], geometry: FanGeometry) -> Shadow:
+    """Project phantoms into the pixels of a scanner."""
+    projection = project(phantoms, geometry)
+    objects = tuple(
+        ShadowObject(str(phantoms[index].label), phantoms[index].attributes, phantoms[index].kind, (row, column), own)
+        for index, row, column, own in projection.own
+    )
+    return Shadow(projection.materials, projection.lengths_mm, objects)
