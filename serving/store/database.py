@@ -77,9 +77,7 @@ def _engine(url: str) -> Engine:
     if url.startswith("sqlite"):
         return create_engine(url)
     # A server that is gone must become an answer, not a thread that waits for ever.
-    return create_engine(
-        url, pool_pre_ping=True, pool_timeout=_CONNECT_S, connect_args={"connect_timeout": _CONNECT_S}
-    )
+    return create_engine(url, pool_pre_ping=True, pool_timeout=_CONNECT_S, connect_args={"connect_timeout": _CONNECT_S})
 
 
 def _on_connect(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401 - any DBAPI's connection

@@ -99,9 +99,7 @@ def due(database: Database, retention: Retention, now: datetime) -> Iterator[str
     while True:
         query = select(Scan).where(Scan.received_at < youngest).order_by(Scan.received_at, Scan.id).limit(_PAGE)
         if after is not None:
-            query = query.where(
-                (Scan.received_at > after[0]) | ((Scan.received_at == after[0]) & (Scan.id > after[1]))
-            )
+            query = query.where((Scan.received_at > after[0]) | ((Scan.received_at == after[0]) & (Scan.id > after[1])))
         with database.reading() as session:
             page = session.scalars(query).all()
         if not page:
