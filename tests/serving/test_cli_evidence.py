@@ -115,19 +115,8 @@ def test_openssl_accepts_the_signature(bundle: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(bundle) as archive:
         archive.extractall(tmp_path)
     (tmp_path / "raw.sig").write_bytes(bytes.fromhex((tmp_path / "manifest.sig").read_text()))
-    words = [
-        "openssl",
-        "pkeyutl",
-        "-verify",
-        "-rawin",
-        "-pubin",
-        "-inkey",
-        "public_key.pem",
-        "-sigfile",
-        "raw.sig",
-        "-in",
-        "manifest.json",
-    ]
+    words = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "public_key.pem"]
+    words += ["-sigfile", "raw.sig", "-in", "manifest.json"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "Signature Verified Successfully" in done.stdout, done.stderr
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from detector.policy import Verdict
+from detector.taxonomy import Group
 from serving.ids import IdMaker
 from serving.schemas import DetectionOut, ModelOut, ScanMetadata, ScanOut, TimingsOut, ViewOut
 from serving.store.database import Database
@@ -116,7 +117,7 @@ def make_scan() -> MakeScan:
         late: bool = False,
     ) -> NewScan:
         sha256 = hashlib.sha256(data).hexdigest()
-        found = DetectionOut(xyxy=(1.5, 2, 30, 40), label="handgun", group="firearm", score=0.9, alarm=True)
+        found = DetectionOut(xyxy=(1.5, 2, 30, 40), label="handgun", group=Group.FIREARM, score=0.9, alarm=True)
         metadata = ScanMetadata(item_id=item_id, captured_at=datetime.fromisoformat("2026-11-22T03:04:05.6+02:00"))
         answer = ScanOut(
             id=new_id(),
