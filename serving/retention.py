@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -96,6 +97,7 @@ class Retainer:
         self._store = store
         self._images = images
         self._stop = threading.Event()
+        self._ended = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Retainer:
@@ -103,20 +105,22 @@ class Retainer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        # Not cancelled: the thread that erases needs the database until it has finished the scan at hand.
         self._stop.set()
+        self._ended.set()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await self._task
 
     async def _work(self) -> None:
         started_wall_s, started_s = time.time(), time.monotonic()
-        while True:
+        while not self._stop.is_set():
             drift_s = (time.time() - started_wall_s) - (time.monotonic() - started_s)
             if abs(drift_s) > _MAX_CLOCK_DRIFT_S:
                 _log.error("the clock jumped by %.0f s: nothing is erased by age until the next start", drift_s)
             else:
                 await self._run()
-            await asyncio.sleep(self._settings.retention_every_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), self._settings.retention_every_s)
 
     async def _run(self) -> None:
         try:

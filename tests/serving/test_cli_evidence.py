@@ -100,6 +100,8 @@ def test_a_bundle_is_whole_and_says_who_signed(
 ) -> None:
     key = data / "evidence-key.pem"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    capsys.readouterr()
+    assert parcelray.main(["evidence", "export", alarm, str(bundle), "--data", str(data)]) == 0
     public = re.search("key ([0-9a-f]{64})", capsys.readouterr().out)
     assert public
     assert parcelray.main(["evidence", "check-bundle", str(bundle), "--key", public[1]]) == 0
