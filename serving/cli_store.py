@@ -47,8 +47,10 @@ def opened(settings: Settings) -> Iterator[tuple[ScanStore, ImageStore]]:
     """Open a store that is there already.
 
     Raises:
-        BadSettingsError: there is none, or it cannot be opened.
+        BadSettingsError: there is none, it cannot be opened, or it fails meanwhile.
     """
+    from sqlalchemy.exc import SQLAlchemyError
+
     from serving.errors import BadSettingsError
     from serving.services import open_store
 
@@ -57,5 +59,8 @@ def opened(settings: Settings) -> Iterator[tuple[ScanStore, ImageStore]]:
     store, images = open_store(settings)
     try:
         yield store, images
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error)
+        raise BadSettingsError(f"the database failed ({reason}); put it right or restore it, then try again") from error
     finally:
         store.database.close()

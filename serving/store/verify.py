@@ -66,13 +66,16 @@ def check(
             problems.append(f"record {noted[0]}: not the one whose hash was noted")
         payload = _payload(record)
         if not broken and payload is not None:
-            problems.extend(_check_rows(session, record, payload))
+            try:
+                problems.extend(_check_rows(session, record, payload))
+                if record.kind == "scan" and images is not None:
+                    found, wrong = _check_images(session, images, record.scan_id)
+                    image_count += found
+                    problems.extend(wrong)
+            except (ValueError, TypeError, KeyError, AttributeError):  # what no version of the service ever wrote
+                problems.append(f"scan {record.scan_id}: its rows, or record {record.seq}, make no sense")
             if record.kind == "review":
                 reviews.add(str(payload.get("review_id")))
-            if record.kind == "scan" and images is not None:
-                found, wrong = _check_images(session, images, record.scan_id)
-                image_count += found
-                problems.extend(wrong)
         seq, before = record.seq, record.hash
         progress(seq, total)
     head = head_of(session)

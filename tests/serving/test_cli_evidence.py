@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 import stat
 import subprocess
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +88,29 @@ def test_verify_names_what_was_changed(data: Path, alarm: str, capsys: pytest.Ca
     image.write_bytes(image.read_bytes()[:-1] + b"?")
     assert parcelray.main(["evidence", "verify", "--data", str(data)]) == 1
     assert image.name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("change", ["tags = 'no json'", "received_at = 'no time'"])
+def test_verify_names_a_row_that_cannot_be_read(
+    data: Path, alarm: str, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    with closing(sqlite3.connect(data / "parcelray.sqlite")) as raw:
+        raw.execute(f"UPDATE scans SET {change} WHERE id = ?", [alarm])
+        raw.commit()
+    assert parcelray.main(["evidence", "verify", "--data", str(data)]) == 1
+    assert f"scan {alarm}: its rows" in capsys.readouterr().out
+
+
+def test_a_database_that_is_damaged_is_named(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = data / "parcelray.sqlite"
+    with closing(sqlite3.connect(file)) as raw:
+        (page,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'evidence'").fetchone()
+        (size,) = raw.execute("PRAGMA page_size").fetchone()
+    whole = bytearray(file.read_bytes())
+    whole[(page - 1) * size : page * size] = b"\xff" * size
+    file.write_bytes(whole)
+    assert parcelray.main(["evidence", "verify", "--data", str(data)]) == 2
+    assert "restore it" in capsys.readouterr().err
 
 
 def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -128,6 +128,8 @@ CHANGES = {
     "UPDATE scans SET idempotency_key = id": "the request's hash or idempotency key is not",
     "UPDATE scans SET late_state = 'pending' WHERE late_state = 'none'": "its left-over work is not marked",
     "UPDATE scans SET late_result = '{}' WHERE late_result IS NULL": "no record of its late result",
+    "UPDATE scans SET late_result = '5'": "make no sense",
+    "UPDATE scans SET tags = '[7]'": "item id, scanner, lane, tags, time or reasons are not",
     "UPDATE scans SET review_state = 'none'": "its state of review is not",
     "UPDATE views SET width = 1": "is not as it was answered",
     "UPDATE views SET media_type = 'image/gif'": "the media types are not",
