@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from serving.store import erasure, evidence, verify
 from serving.store.database import Database
 from serving.store.evidence import canonical, sha256_of
 from serving.store.images import ImageStore
-from serving.store.models import Detection, Evidence, Review, Scan, View
+from serving.store.models import Detection, Evidence, EvidenceHead, Review, Scan, View
 from serving.store.verify import ChainReport
 
 __all__ = ["NewScan", "ScanFilter", "ScanStore", "verify_chain"]
@@ -197,9 +197,10 @@ class ScanStore:
             evidence.append(session, scan_id, "late_result", payload)
 
     def probe(self) -> None:
-        """Take and give back the writing lock; raises when the database does not answer."""
+        """Write to the database and change nothing; raises when it does not answer, is full or takes no writes."""
         with self.database.writing() as session:
-            evidence.lock_head(session)  # which a read-only standby refuses
+            evidence.lock_head(session)
+            session.execute(update(EvidenceHead).values(seq=EvidenceHead.seq))
             session.scalar(select(Scan.id).limit(1))
 
 
