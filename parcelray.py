@@ -17,6 +17,10 @@ from typing import Final
 COMMANDS: Final = {
     "detect": ("detector.cli", "find weapons, parts and ammunition in image files"),
     "serve": ("serving.cli", "start the HTTP service and the review desk"),
+    "evidence": ("serving.cli_evidence", "verify the evidence chain; export a scan as a signed bundle; check one"),
+    "scans": ("serving.cli_scans", "erase a scan"),
+    "retention": ("serving.cli_retention", "erase what has been kept long enough"),
+    "db": ("serving.cli_db", "bring the database's schema up to date"),
     "catalogue": ("datasets.cli", "render, check, split and describe catalogues of annotated scans"),
     "train": ("training.cli_train", "train a model from one YAML file"),
     "evaluate": ("training.cli_evaluate", "measure an ONNX model on a catalogue"),

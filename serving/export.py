@@ -18,6 +18,7 @@ from detector.images import decode
 from detector.taxonomy import LABELS, TAXONOMY
 from serving.dependencies import ServicesDep
 from serving.display import encoded
+from serving.errors import StoreUnavailableError
 from serving.reviews import annotations_of
 from serving.services import Services
 from serving.store.models import Scan, View
@@ -44,7 +45,10 @@ async def export_coco(services: ServicesDep) -> Response:
     Rejected scans are in it without annotations: they teach a model what is no weapon.
     """
     async with services.export_slot:
-        file = await asyncio.to_thread(_build, services)
+        try:
+            file = await asyncio.to_thread(_build, services)
+        except OSError as error:
+            raise StoreUnavailableError("the images cannot be read, or the disk is full; try again") from error
     headers = {"Content-Disposition": 'attachment; filename="parcelray-coco.zip"'}
     return StreamingResponse(_chunks(file), headers=headers, media_type="application/zip")
 

@@ -112,10 +112,15 @@ class LateWork:
         await self._keep(scan, {view.name: await self._look(view.sha256) for view in scan.views})
 
     async def _look(self, sha256: str) -> ViewOutcome:
-        try:
-            image_rgb = await asyncio.to_thread(lambda: decode(self._images.read(sha256)))
-        except (ImageError, FileNotFoundError):
-            return ViewOutcome(None, Reason.UNREADABLE_VIEW)
+        while True:
+            try:
+                image_rgb = await asyncio.to_thread(lambda: decode(self._images.read(sha256)))
+                break
+            except (ImageError, FileNotFoundError):
+                return ViewOutcome(None, Reason.UNREADABLE_VIEW)
+            except OSError as error:  # says nothing about the image, so it must not use up the attempts
+                _log.error("images cannot be read: %s", error)
+                await asyncio.sleep(_RETRY_S)
         job = self._pool.submit(image_rgb, late=True)
         await asyncio.wait([job.result])
         return outcome_of(job)

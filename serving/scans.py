@@ -9,13 +9,12 @@ from contextlib import contextmanager, nullcontext
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.responses import FileResponse
 
 from detector.errors import ImageError
 from detector.policy import Reason, Verdict
 from serving.dependencies import NO_NUL, BudgetMs, IdempotencyKey, ServicesDep, StoredScan
 from serving.display import display_form, thumbnail
-from serving.errors import NotFoundError, OverloadedError
+from serving.errors import NotFoundError, OverloadedError, StoreUnavailableError
 from serving.intake import read_scan
 from serving.schemas import LateResult, ReviewDecision, ScanMetadata, ScanOut, ScanPage, ScanSummary
 from serving.screening import Clock, same_scan
@@ -153,10 +152,9 @@ async def get_image(
     headers = {"Cache-Control": "private, max-age=3600"}
     try:
         if form == "original":
-            # Looked up here: once an answer has begun, a missing file can only break it off.
-            path = services.images.path_of(view.sha256)
-            stats = await asyncio.to_thread(path.stat)
-            return FileResponse(path, media_type=view.media_type, headers=headers, stat_result=stats)
+            async with services.display_slots:
+                data = await asyncio.to_thread(services.images.read, view.sha256)
+            return Response(data, 200, headers, view.media_type)
         make = thumbnail if form == "thumbnail" else display_form
         async with services.display_slots:
             data, media_type = await asyncio.to_thread(
@@ -164,6 +162,8 @@ async def get_image(
             )
     except FileNotFoundError:
         raise NotFoundError("the image is no longer in the store") from None
+    except OSError as error:
+        raise StoreUnavailableError("the image storage does not answer; try again", retry_after_s=5) from error
     except ImageError:
         raise NotFoundError("the image is damaged and has no picture; fetch the posted bytes: form=original") from None
     return Response(data, 200, headers, media_type)

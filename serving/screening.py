@@ -166,7 +166,8 @@ class Screening:
             software=f"parcelray {__version__}",
             late=unfinished,
         )
-        first = await self._write(partial(self._store.add, new))
+        with _storing():
+            first = await self._write(partial(self._store.add, new, partial(self._put_again, posted.views)))
         if first is not None:
             return same_scan(first, posted), True
         if unfinished:
@@ -176,15 +177,14 @@ class Screening:
 
     async def _keep_images(self, views: Sequence[PostedView]) -> float:
         started = time.monotonic()
-        try:
+        with _storing():
             for view in views:
                 await self._write(partial(self._images.put, view.sha256, view.data))
-        except OSError as error:
-            _log.error("images cannot be written: %s", error.strerror)
-            raise StoreUnavailableError(
-                f"the images cannot be written ({error.strerror}); free disk space, then send again", retry_after_s=5
-            ) from error
         return (time.monotonic() - started) * 1e3
+
+    def _put_again(self, views: Sequence[PostedView], sha256: str) -> None:
+        view = next(view for view in views if view.sha256 == sha256)
+        self._images.put(sha256, view.data, again=True)
 
     async def _write(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._writers, work)
@@ -298,6 +298,19 @@ def _named(view: PostedView) -> Iterator[None]:
         raise BodyTooLargeError(f"view {view.name!r}: {error}", view=view.name) from error
     except ImageError as error:
         raise UnreadableViewError(f"view {view.name!r}: {error}", view=view.name) from error
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        _log.error("images cannot be written: %s", reason)
+        raise StoreUnavailableError(
+            f"the images cannot be written ({reason}); see to the disk or the image storage, then send again",
+            retry_after_s=5,
+        ) from error
 
 
 async def _all_of(futures: Sequence[asyncio.Future[_T]]) -> list[_T]:

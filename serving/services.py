@@ -17,10 +17,12 @@ from detector.errors import ModelError
 from serving.errors import BadSettingsError
 from serving.inference import BLANK_RGB, InferencePool, ScanDetector
 from serving.late import LateWork
+from serving.retention import Retainer
 from serving.screening import Screening
 from serving.settings import Settings
 from serving.store.database import Database
-from serving.store.images import ImageStore
+from serving.store.images import DiskImages, ImageStore
+from serving.store.remote_images import RemoteImages
 from serving.store.scans import ScanStore
 
 __all__ = ["Services", "open_services", "open_store"]
@@ -48,7 +50,7 @@ class Services:
 
 
 def open_store(settings: Settings) -> tuple[ScanStore, ImageStore]:
-    """Open the database, at its newest schema, and the image folder; close the store's database after use.
+    """Open the database, at its newest schema, and the images; close the store's database after use.
 
     Raises:
         OSError: the data folder cannot be made.
@@ -56,9 +58,11 @@ def open_store(settings: Settings) -> tuple[ScanStore, ImageStore]:
     """
     # Parcels are nobody else's business on a shared machine.
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    images = ImageStore(settings.data_dir / "images")
+    images: ImageStore = (
+        RemoteImages(settings.images_url) if settings.images_url else DiskImages(settings.data_dir / "images")
+    )
     try:
-        return ScanStore(Database(settings.database)), images
+        return ScanStore(Database(settings.database, migrate=settings.migrate_on_start)), images
     except (SQLAlchemyError, CommandError) as error:
         url = make_url(settings.database).render_as_string(hide_password=True)
         reason = str(getattr(error, "orig", None) or error)
@@ -91,7 +95,7 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
             async with pool:
                 if settings.warm_up:
                     await _warm_up(pool)
-                async with late:
+                async with late, Retainer(settings, store, images):
                     yield Services(settings, detector, pool, store, images, thumbnails, screening)
     finally:
         store.database.close()

@@ -40,6 +40,24 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         default=None, description="SQLAlchemy URL; the default is SQLite in the data folder."
     )
+    migrate_on_start: bool = Field(
+        default=True,
+        description="Bring the database's schema up to date on start; if not, `parcelray db upgrade` has to.",
+    )
+    images_url: str | None = Field(
+        default=None,
+        description="Where images are kept, as fsspec names it, such as s3://bucket/folder; keys and endpoint come "
+        "from the AWS_ variables. The default is a folder in the data folder.",
+    )
+    retain_clear_days: float | None = Field(
+        default=None, gt=0, description="Days after which scans without any finding are erased; never by default."
+    )
+    retain_alarm_days: float | None = Field(
+        default=None, gt=0, description="Days after which all other scans are erased; never by default."
+    )
+    retention_every_s: float = Field(
+        default=3600.0, gt=0, description="Time between two looks for scans that have been kept long enough."
+    )
     model_file: Path | None = Field(
         default=None, description="ONNX model with its card; the default is the shipped model."
     )

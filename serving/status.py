@@ -93,6 +93,6 @@ def _store_check(services: Services) -> str:
     except (SQLAlchemyError, OSError) as error:
         return f"not writable: {type(error).__name__}"
     free = services.images.free_bytes()
-    if free < services.settings.min_free_bytes:
+    if free is not None and free < services.settings.min_free_bytes:
         return f"{free >> 20} MiB of disk left"
     return "ok"

@@ -1,34 +1,57 @@
-"""Engine, pragmas and schema: opening a database leaves it at the newest schema."""
+"""Engine, pragmas and schema: opening a database leaves it at the newest schema, or says that it is not there.
+
+What SQLite and PostgreSQL need to mean the same: a reader sees one snapshot (WAL; REPEATABLE READ), writers take turns
+(BEGIN IMMEDIATE; the lock on the evidence head), and two processes that start together migrate one after the other
+(BEGIN IMMEDIATE; an advisory lock).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from serving.errors import BadSettingsError
+
 __all__ = ["Database"]
 
-_MIGRATIONS = Path(__file__).with_name("migrations")
+_MIGRATIONS: Final = Path(__file__).with_name("migrations")
+_CONNECT_S: Final = 5
+# Any number that no other program on the same database takes for its own.
+_MIGRATION_LOCK: Final = 0x7061_7263_656C
 
 
 class Database:
     """One engine; sessions that read and sessions that write."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    def __init__(self, url: str, *, migrate: bool = True) -> None:
+        """Connect and bring the schema up to date.
+
+        Raises:
+            BadSettingsError: `migrate` is false and the schema is not the newest.
+            SQLAlchemyError: the database does not answer.
+            CommandError: the schema is newer than this software.
+        """
+        self._engine = _engine(url)
+        self._reader = self._engine
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _on_connect)
             event.listen(self._engine, "begin", _on_begin)
+        else:
+            # Without this every statement of one session would see another state.
+            self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ")
         self._writer = self._engine.execution_options(parcelray_writes=True)
         try:
-            _migrate(self._writer)
+            self.migrated = _migrate(self._writer, apply=migrate)
         except BaseException:
             self._engine.dispose()
             raise
@@ -40,7 +63,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session on one consistent snapshot."""
-        with Session(self._engine, expire_on_commit=False) as session:
+        with Session(self._reader, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -50,11 +73,18 @@ class Database:
             yield session
 
 
+def _engine(url: str) -> Engine:
+    if url.startswith("sqlite"):
+        return create_engine(url)
+    # A server that is gone must become an answer, not a thread that waits for ever.
+    return create_engine(url, pool_pre_ping=True, pool_timeout=_CONNECT_S, connect_args={"connect_timeout": _CONNECT_S})
+
+
 def _on_connect(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401 - any DBAPI's connection
     # SQLAlchemy, not the driver, says BEGIN: the driver's own would be deferred, and two writers could deadlock.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -64,10 +94,23 @@ def _on_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _migrate(engine: Engine) -> None:
+def _migrate(engine: Engine, *, apply: bool) -> tuple[str | None, str | None]:
+    """Return the schema's revision before and after."""
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    newest = ScriptDirectory.from_config(config).get_current_head()
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+        before = MigrationContext.configure(connection).get_current_revision()
+        if not apply:
+            if before != newest:
+                raise BadSettingsError(
+                    f"the database has schema {before or 'none'}, this software needs {newest}; run: "
+                    "parcelray db upgrade"
+                )
+            return before, before
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+    return before, newest

@@ -1,15 +1,42 @@
-"""Posted images as files under the hash of their bytes: written once, never changed."""
+"""Posted images under the hash of their bytes: written once, never changed; here as files on a disk."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+import time
 from pathlib import Path
+from typing import Final, Protocol
 
-__all__ = ["ImageStore"]
+__all__ = ["DiskImages", "ImageStore", "checked_name", "sweep"]
+
+_TEMPORARY: Final = (".new-", ".probe-")
+_STALE_S: Final = 3600.0
 
 
-class ImageStore:
+class ImageStore(Protocol):
+    """Images by the SHA-256 of their bytes, in hex. All methods block and raise OSError when the storage fails."""
+
+    def put(self, sha256: str, data: bytes, *, again: bool = False) -> None:
+        """Keep an image, durable when this returns; `again` writes it even where it seems to be there."""
+
+    def read(self, sha256: str) -> bytes:
+        """Return the bytes of an image, or raise FileNotFoundError."""
+
+    def delete(self, sha256: str) -> None:
+        """Remove an image; one that is not there is no error."""
+
+    def probe(self) -> None:
+        """Write and remove a small file."""
+
+    def free_bytes(self) -> int | None:
+        """Return the free space, None where there is no such limit."""
+
+    def sweep(self) -> int:
+        """Remove what processes that were killed left half-written; return how many files."""
+
+
+class DiskImages:
     """Content-addressed files `ab/cd/<sha256>` below one folder; names never come from outside."""
 
     def __init__(self, folder: Path) -> None:
@@ -22,18 +49,16 @@ class ImageStore:
         Raises:
             ValueError: not 64 lower-case hex digits.
         """
-        if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
-            raise ValueError(f"expected 64 hex digits, got {sha256!r}")
-        return self._folder / sha256[:2] / sha256[2:4] / sha256
+        return self._folder / checked_name(sha256)
 
-    def put(self, sha256: str, data: bytes) -> None:
+    def put(self, sha256: str, data: bytes, *, again: bool = False) -> None:
         """Keep an image; when this returns it survives a power cut.
 
         Raises:
             OSError: the disk is full or not writable; nothing is left behind.
         """
         path = self.path_of(sha256)
-        if not path.exists():
+        if again or not path.exists():
             self._write(path, data)
         # The names of new folders must survive too, up to the root that was there before. An image that was there
         # may have been written a moment ago by another post, which has not come this far yet.
@@ -61,6 +86,10 @@ class ImageStore:
         """
         return self.path_of(sha256).read_bytes()
 
+    def delete(self, sha256: str) -> None:
+        """Remove an image; one that is not there is no error."""
+        self.path_of(sha256).unlink(missing_ok=True)
+
     def probe(self) -> None:
         """Write and remove a small file.
 
@@ -75,6 +104,34 @@ class ImageStore:
         """Return the free space of the disk."""
         stats = os.statvfs(self._folder)
         return stats.f_bavail * stats.f_frsize
+
+    def sweep(self) -> int:
+        """Remove temporary files that no living process can still be writing."""
+        return sweep(self._folder)
+
+
+def checked_name(sha256: str) -> str:
+    """Return the name `ab/cd/<sha256>` of an image below its root.
+
+    Raises:
+        ValueError: not 64 lower-case hex digits.
+    """
+    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+        raise ValueError(f"expected 64 hex digits, got {sha256!r}")
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+def sweep(folder: Path) -> int:
+    """Remove temporary files older than an hour below a folder and return how many they were."""
+    oldest, found = time.time() - _STALE_S, 0
+    for path in folder.rglob(".*"):
+        try:
+            if path.name.startswith(_TEMPORARY) and path.is_file() and path.stat().st_mtime < oldest:
+                path.unlink()
+                found += 1
+        except FileNotFoundError:
+            continue  # its owner lives and was faster
+    return found
 
 
 def _sync_folder(folder: Path) -> None:

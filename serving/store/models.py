@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["Base", "Detection", "Evidence", "EvidenceHead", "Review", "Scan", "UtcDateTime", "View"]
+__all__ = ["Base", "Detection", "ErasedImage", "Evidence", "EvidenceHead", "Review", "Scan", "UtcDateTime", "View"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -65,7 +65,7 @@ class Scan(Base):
     __table_args__ = (Index("ix_scans_verdict_id", "verdict", "id"), Index("ix_scans_late", "late_state", "id"))
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    received_at: Mapped[datetime]
+    received_at: Mapped[datetime] = mapped_column(index=True)
     captured_at: Mapped[datetime | None]
     item_id: Mapped[str | None] = mapped_column(String(128), index=True)
     scanner_id: Mapped[str | None] = mapped_column(String(128), index=True)
@@ -156,3 +156,16 @@ class EvidenceHead(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     seq: Mapped[int]
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class ErasedImage(Base):
+    """An image whose scan was erased: to be removed, or removed a short while ago.
+
+    Whoever stores a scan with the same image meanwhile finds this row, and writes the image again.
+    """
+
+    __tablename__ = "erased_images"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    erased_at: Mapped[datetime]
+    removed: Mapped[bool]

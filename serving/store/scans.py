@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from serving.schemas import LateResult, ReviewOut, ScanMetadata, ScanOut, ViewOut
-from serving.store import evidence
+from serving.store import erasure, evidence, verify
 from serving.store.database import Database
-from serving.store.evidence import ChainReport, canonical, sha256_of
-from serving.store.models import Detection, Evidence, Review, Scan, View
+from serving.store.evidence import canonical, sha256_of
+from serving.store.images import ImageStore
+from serving.store.models import Detection, Evidence, EvidenceHead, Review, Scan, View
+from serving.store.verify import ChainReport
 
 __all__ = ["NewScan", "ScanFilter", "ScanStore", "verify_chain"]
 
@@ -59,17 +61,37 @@ class ScanStore:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def add(self, new: NewScan) -> tuple[str, str] | None:
-        """Keep a scan; returns None when it is durable, or the first answer (see there) if the key was used before."""
+    def add(self, new: NewScan, put_again: Callable[[str], None]) -> tuple[str, str] | None:
+        """Keep a scan; returns None when it is durable, or the first answer (see there) if the key was used before.
+
+        A connection that breaks is tried once more on a new one: the scan's id tells whether the first try was kept.
+
+        Args:
+            new: the scan.
+            put_again: writes the image with this hash once more, where an erasure may just have removed it.
+        """
         try:
-            with self.database.writing() as session:
-                _insert_scan(session, new)
+            try:
+                self._insert(new, put_again)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                self._insert(new, put_again)
         except IntegrityError:
+            kept = self.get(new.answer.id)
+            if kept is not None and kept.answer == new.text:
+                return None
             first = self.first_answer(new.idempotency_key) if new.idempotency_key else None
             if first is None:
                 raise
             return first
         return None
+
+    def _insert(self, new: NewScan, put_again: Callable[[str], None]) -> None:
+        with self.database.writing() as session:
+            _insert_scan(session, new)
+            # The record's append has waited for this writer's turn: whatever an erasure says now will stay so.
+            erasure.rescue(session, {view.sha256 for view in new.answer.views}, put_again)
 
     def first_answer(self, idempotency_key: str) -> tuple[str, str] | None:
         """Return the request hash and the answer's text of the scan that first used a key."""
@@ -146,7 +168,9 @@ class ScanStore:
     def count_late_attempt(self, scan_id: str) -> int:
         """Count one more try at a scan's left-over work, before it is made, and return the count."""
         with self.database.writing() as session:
-            scan = session.get_one(Scan, scan_id, with_for_update=True)
+            scan = session.get(Scan, scan_id, with_for_update=True)
+            if scan is None:
+                return 0  # erased meanwhile
             scan.late_attempts += 1
             return scan.late_attempts
 
@@ -154,9 +178,9 @@ class ScanStore:
         """Keep what was found after the answer had to be given."""
         result = late.model_dump(mode="json")
         with self.database.writing() as session:
-            scan = session.get_one(Scan, scan_id, with_for_update=True)
-            if scan.late_state != "pending":
-                return  # another worker was faster
+            scan = session.get(Scan, scan_id, with_for_update=True)
+            if scan is None or scan.late_state != "pending":
+                return  # erased, or another worker was faster
             scan.late_state = "done"
             scan.late_result = result
             known = {view.name: view for view in scan.views}
@@ -173,8 +197,11 @@ class ScanStore:
             evidence.append(session, scan_id, "late_result", payload)
 
     def probe(self) -> None:
-        """Take and give back the writing lock; raises when the database does not answer."""
+        """Write to the database and change nothing; raises when it does not answer, is full or takes no writes."""
         with self.database.writing() as session:
+            evidence.lock_head(session)
+            for step in (1, -1):  # SQLite writes no page where nothing changes
+                session.execute(update(EvidenceHead).values(seq=EvidenceHead.seq + step))
             session.scalar(select(Scan.id).limit(1))
 
 
@@ -191,10 +218,16 @@ def _conditions(wanted: ScanFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def verify_chain(store: ScanStore) -> ChainReport:
-    """Check the evidence chain of a store and the rows it speaks about."""
+def verify_chain(
+    store: ScanStore,
+    images: ImageStore | None = None,
+    *,
+    noted: tuple[int, str] | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> ChainReport:
+    """Check the evidence chain of a store and what it speaks about (see `serving.store.verify.check`)."""
     with store.database.reading() as session:
-        return evidence.check(session)
+        return verify.check(session, images, noted=noted, progress=progress)
 
 
 def _insert_scan(session: Session, new: NewScan) -> None:
@@ -249,7 +282,10 @@ def _scan_payload(new: NewScan, salt: str) -> dict[str, Any]:
         "received_at": answer.received_at.isoformat(),
         "timings_ms": answer.timings_ms.model_dump(),
         "budget_ms": answer.budget_ms,
+        "media_types": list(new.media_types),
+        "late": new.late,
         "answer_sha256": sha256_of(salt + new.text),
+        "request_sha256": sha256_of(salt + canonical([new.request_sha256, new.idempotency_key])),
         "metadata_sha256": sha256_of(salt + canonical(new.metadata.model_dump(mode="json"))),
     }
 

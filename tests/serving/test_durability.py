@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import resource
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 
 from serving.services import open_store
 from serving.settings import Settings
@@ -17,10 +20,13 @@ if TYPE_CHECKING:
     from tests.serving.conftest import FakeDetector, PngMaker, ServeInThread, StartServer
 
 
-ROUNDS = 3
-ACKNOWLEDGED_A_ROUND = 12
+# PARCELRAY_TEST_KILLS=20 before a release; each round starts a service.
+ROUNDS = int(os.environ.get("PARCELRAY_TEST_KILLS", "4"))
+ACKNOWLEDGED_A_ROUND = 10
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300 + 60 * ROUNDS)
 def test_nothing_acknowledged_is_lost_when_the_process_is_killed(
     start_server: StartServer, make_png: PngMaker, tmp_path: Path
 ) -> None:
@@ -64,8 +70,8 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(
         image = server.client.get(f"/v1/scans/{scan_id}/views/view-1/image", params={"form": "original"})
         assert hashlib.sha256(image.content).digest() == hashlib.sha256(data).digest()
     assert server.stop() == 0
-    store, _ = open_store(Settings(data_dir=tmp_path))
-    report = verify_chain(store)
+    store, images = open_store(Settings(data_dir=tmp_path))
+    report = verify_chain(store, images)
     store.database.close()
     assert report.problems == ()
     assert report.records >= len(acknowledged) >= ROUNDS * ACKNOWLEDGED_A_ROUND
@@ -94,3 +100,32 @@ def test_a_second_process_waits_its_turn(
         assert answer.status_code == 201
         assert verify_chain(store).problems == ()
         store.database.close()
+
+
+def test_a_full_disk_refuses_and_breaks_nothing(start_server: StartServer, make_png: PngMaker, tmp_path: Path) -> None:
+    """No file of the process may grow any more, as on a full disk; then there is room again."""
+    server = start_server(tmp_path)
+    _, most = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+
+    def post(mark: int) -> httpx.Response:
+        # The image alone fits below the limit; what does not is the database's journal.
+        return server.client.post("/v1/scans", content=make_png(20, mark=mark), headers={"Content-Type": "image/png"})
+
+    kept = [post(1)]
+    for limit in (0, 8192):
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (limit, most))
+        refused = post(limit + 2)
+        assert refused.status_code == 503
+        assert refused.json()["type"] == "urn:parcelray:problem:store-unavailable"
+        assert server.client.get("/readyz").status_code == 503
+        assert server.client.get(kept[0].headers["Location"]).text == kept[0].text
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (most, most))
+        assert server.client.get("/readyz").status_code == 200
+        kept.append(post(limit + 3))
+    assert [answer.status_code for answer in kept] == [201, 201, 201]
+    assert server.stop() == 0
+    assert not list(tmp_path.rglob(".new-*"))
+    store, images = open_store(Settings(data_dir=tmp_path))
+    report = verify_chain(store, images)
+    store.database.close()
+    assert (report.records, report.problems) == (3, ())
