@@ -17,6 +17,7 @@ from typing import Final
 COMMANDS: Final = {
     "detect": ("detector.cli", "find weapons, parts and ammunition in image files"),
     "serve": ("serving.cli", "start the HTTP service and the review desk"),
+    "keys": ("serving.access.cli", "create, list and revoke the API keys of a service"),
     "catalogue": ("datasets.cli", "render, check, split and describe catalogues of annotated scans"),
     "train": ("training.cli_train", "train a model from one YAML file"),
     "evaluate": ("training.cli_evaluate", "measure an ONNX model on a catalogue"),

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.access.gate import SAFE_METHODS
 from serving.errors import BodyTooLargeError, ForeignOriginError, ServiceError, WrongHostError
 from serving.problems import problem_response
 from serving.settings import Settings
@@ -22,12 +23,11 @@ _HEADERS: Final = {
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-_SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 _SCANS: Final = "/v1/scans"
 _log = logging.getLogger("parcelray.serving")
 
@@ -55,6 +55,8 @@ class Guard:
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
+                if scope["scheme"] == "https":
+                    headers.setdefault("Strict-Transport-Security", "max-age=31536000")
             await send(message)
 
         refusal = self._refusal(scope)
@@ -84,7 +86,7 @@ class Guard:
                 f"{name[:80]!r} is not among the allowed hosts; set PARCELRAY_ALLOWED_HOSTS to serve under it"
             )
         origin = headers.get("origin")
-        if scope["method"] not in _SAFE_METHODS and origin is not None and origin.split("://", 1)[-1] != host:
+        if scope["method"] not in SAFE_METHODS and origin is not None and origin.split("://", 1)[-1] != host:
             return ForeignOriginError("a page of another origin may not write here; use this service's own pages")
         length = headers.get("content-length", "")
         limit = self._settings.max_json_bytes

@@ -13,6 +13,8 @@ from starlette.responses import FileResponse
 
 from detector.errors import ImageError
 from detector.policy import Reason, Verdict
+from serving.access.gate import GuardedRoute, allow
+from serving.access.keys import Scope
 from serving.dependencies import NO_NUL, BudgetMs, IdempotencyKey, ServicesDep, StoredScan
 from serving.display import display_form, thumbnail
 from serving.errors import NotFoundError, OverloadedError
@@ -25,7 +27,7 @@ from serving.store.scans import ScanFilter
 
 __all__ = ["router", "scan_out"]
 
-router = APIRouter(prefix="/v1/scans", tags=["scans"])
+router = APIRouter(prefix="/v1/scans", tags=["scans"], route_class=GuardedRoute)
 
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _BODY: Final[dict[str, Any]] = {
@@ -60,6 +62,7 @@ EXTRA_SCHEMAS: Final = (ScanMetadata,)
 
 
 @router.post("", status_code=201, response_model=ScanOut, openapi_extra=_BODY, summary="Screen one parcel's scan")
+@allow(Scope.SCANNER)
 async def post_scan(request: Request, services: ServicesDep, budget_ms: BudgetMs, key: IdempotencyKey) -> Response:
     """Answer with a verdict within the budget; what is answered is stored."""
     clock = Clock.start(budget_ms)
@@ -100,6 +103,7 @@ def _open_request(services: Services, request: Request) -> Iterator[None]:
 
 
 @router.get("", summary="List scans, newest first")
+@allow(Scope.REVIEWER, Scope.TRAINER)
 async def list_scans(  # noqa: PLR0917 - each is a named query parameter
     services: ServicesDep,
     verdict: Verdict | None = None,
@@ -124,6 +128,7 @@ async def list_scans(  # noqa: PLR0917 - each is a named query parameter
 
 
 @router.get("/{scan_id}", summary="Read a scan back")
+@allow(Scope.SCANNER, Scope.REVIEWER, Scope.TRAINER)
 async def get_scan(scan: StoredScan) -> ScanOut:
     """Return the answer as it was given, with what has come since: late result and review."""
     return scan_out(scan)
@@ -135,6 +140,7 @@ async def get_scan(scan: StoredScan) -> ScanOut:
     responses={200: {"content": {"image/*": _BINARY}, "description": "The image"}},
     summary="Fetch the image of a view",
 )
+@allow(Scope.REVIEWER, Scope.TRAINER)
 async def get_image(
     scan: StoredScan,
     name: str,

@@ -14,6 +14,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from detector.errors import ModelError
+from serving.access.gate import Gate
+from serving.access.keys import KeyStore
 from serving.errors import BadSettingsError
 from serving.inference import BLANK_RGB, InferencePool, ScanDetector
 from serving.late import LateWork
@@ -34,6 +36,7 @@ class Services:
     detector: ScanDetector
     pool: InferencePool
     store: ScanStore
+    gate: Gate
     images: ImageStore
     thumbnails: Path
     screening: Screening
@@ -87,12 +90,13 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
         )
         late = LateWork(pool, store, images, operating_point=settings.operating_point, attempts=settings.late_attempts)
         screening = Screening(settings, pool, store, images, late)
-        with closing(screening):
+        gate = Gate(KeyStore(store.database), settings)
+        with closing(screening), closing(gate):
             async with pool:
                 if settings.warm_up:
                     await _warm_up(pool)
                 async with late:
-                    yield Services(settings, detector, pool, store, images, thumbnails, screening)
+                    yield Services(settings, detector, pool, store, gate, images, thumbnails, screening)
     finally:
         store.database.close()
 

@@ -11,13 +11,14 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from detector import __version__
+from serving.access.gate import ANY_KEY, PUBLIC, GuardedRoute, allow
 from serving.dependencies import ServicesDep
 from serving.schemas import ModelOut
 from serving.services import Services
 
 __all__ = ["Alive", "ModelInfo", "Ready", "router"]
 
-router = APIRouter(tags=["status"])
+router = APIRouter(tags=["status"], route_class=GuardedRoute)
 _SELF_TEST_S: Final = 1.0
 
 
@@ -46,12 +47,14 @@ class ModelInfo(ModelOut):
 
 
 @router.get("/healthz", summary="Is the process alive?")
+@allow(PUBLIC)
 async def healthz() -> Alive:
     """Answer while the process lives, whatever else is wrong."""
     return Alive()
 
 
 @router.get("/readyz", summary="Can scans be answered and kept?", responses={503: {"model": Ready}})
+@allow(PUBLIC)
 async def readyz(services: ServicesDep, response: Response) -> Ready:
     """Answer 503 while the model fails or hangs, or the store cannot be written."""
     checks = {"model": await _model_check(services), "store": await asyncio.to_thread(_store_check, services)}
@@ -61,6 +64,7 @@ async def readyz(services: ServicesDep, response: Response) -> Ready:
 
 
 @router.get("/v1/model", summary="Which model looks?")
+@allow(ANY_KEY)
 async def get_model(services: ServicesDep) -> ModelInfo:
     """Return the serving model's identity, thresholds and card."""
     detector, point = services.detector, services.settings.operating_point

@@ -16,6 +16,8 @@ from starlette.templating import Jinja2Templates
 
 from detector import __version__
 from detector.taxonomy import ATTRIBUTES, LABELS, TAXONOMY, Group
+from serving.access.gate import PUBLIC, PageRoute, allow
+from serving.access.keys import Scope
 from serving.dependencies import NO_NUL, ServicesDep, StoredScan
 from serving.reviews import review_out
 from serving.scans import scan_out
@@ -42,7 +44,7 @@ _SHOWN: Final[Mapping[str, tuple[str, ScanFilter]]] = MappingProxyType(
 )
 
 _templates = Jinja2Templates(_HERE / "templates")
-_router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+_router = APIRouter(include_in_schema=False, route_class=PageRoute, default_response_class=HTMLResponse)
 
 
 def install(app: FastAPI) -> None:
@@ -52,12 +54,14 @@ def install(app: FastAPI) -> None:
 
 
 @_router.get("/")
+@allow(PUBLIC)
 async def home() -> RedirectResponse:
     """Lead to the desk."""
     return RedirectResponse("/review", 307)
 
 
 @_router.get("/review")
+@allow(Scope.REVIEWER)
 async def list_page(
     request: Request,
     services: ServicesDep,
@@ -83,6 +87,7 @@ async def list_page(
 
 
 @_router.get("/review/scans/{scan_id}")
+@allow(Scope.REVIEWER)
 async def scan_page(request: Request, services: ServicesDep, scan: StoredScan, show: Show = "todo") -> HTMLResponse:
     """Show one scan with its boxes and the tools to judge it."""
     answer = scan_out(scan)
