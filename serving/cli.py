@@ -25,14 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until stopped; returns 2 when the port is taken or the model is missing."""
-    import logging
-
     import uvicorn
 
     from detector.detector import Detector
     from serving.access.keys import KeyStore
     from serving.app import create_app
     from serving.errors import BadSettingsError
+    from serving.logs import configure
     from serving.services import open_store
     from serving.settings import settings_from
 
@@ -46,8 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.sessions is None and "PARCELRAY_SESSIONS" not in os.environ:
         given["sessions"] = _usable_cores()
     settings = settings_from(given)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    configure(settings.log_format)
     listener = _listen(settings.host, settings.port)
     with listener:
         detector = Detector.load(settings.model_file, sessions=settings.sessions)
@@ -116,6 +114,8 @@ def _greeting(host: str, port: int, data: Path, *, demo: bool) -> str:
     return (
         f"ParcelRay serves on {url}\n"
         f"  review desk  {url}/review\n"
+        f"  live         {url}/live\n"
+        f"  metrics      {url}/metrics\n"
         f"  OpenAPI      {url}/v1/openapi.json\n"
         f"  data         {data.resolve()}\n"
         f"Try it:\n"

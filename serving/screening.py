@@ -95,13 +95,21 @@ class Screening:
     """Answers scans with one detector and one store."""
 
     def __init__(
-        self, settings: Settings, pool: InferencePool, store: ScanStore, images: ImageStore, late: LateWork
+        self,
+        settings: Settings,
+        pool: InferencePool,
+        store: ScanStore,
+        images: ImageStore,
+        late: LateWork,
+        *,
+        observers: Sequence[Callable[[ScanOut], None]] = (),
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._store = store
         self._images = images
         self._late = late
+        self._observers = tuple(observers)
         self._new_id = IdMaker()
         self._limits = ImageLimits(max_pixels=settings.max_view_pixels)
         # Headers decide what a budget's answer says, so they must not wait behind a large picture that is decoded.
@@ -171,6 +179,8 @@ class Screening:
             return same_scan(first, posted), True
         if unfinished:
             self._late.adopt(answer.id, {view.name: job for view, job in zip(posted.views, jobs, strict=True)})
+        for observe in self._observers:
+            observe(answer)
         _log.info("scan %s %s %.0f ms", answer.id, answer.verdict, clock.elapsed_ms())
         return new.text, False
 

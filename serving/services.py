@@ -19,11 +19,14 @@ from serving.access.keys import KeyStore
 from serving.errors import BadSettingsError
 from serving.inference import BLANK_RGB, InferencePool, ScanDetector
 from serving.late import LateWork
+from serving.live import Board
+from serving.schemas import ScanOut
 from serving.screening import Screening
 from serving.settings import Settings
 from serving.store.database import Database
 from serving.store.images import ImageStore
-from serving.store.scans import ScanStore
+from serving.store.scans import ScanFilter, ScanStore
+from serving.telemetry import Telemetry
 
 __all__ = ["Services", "open_services", "open_store"]
 
@@ -40,6 +43,8 @@ class Services:
     images: ImageStore
     thumbnails: Path
     screening: Screening
+    telemetry: Telemetry
+    board: Board
     open_requests: int = 0
     open_bytes: int = 0
     # Pictures for people must not take the cores from scans.
@@ -89,16 +94,26 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
             min_score=min(settings.min_score, *thresholds.values()),  # an alarm must never be cut off
         )
         late = LateWork(pool, store, images, operating_point=settings.operating_point, attempts=settings.late_attempts)
-        screening = Screening(settings, pool, store, images, late)
+        telemetry, board = Telemetry(), Board()
+        screening = Screening(settings, pool, store, images, late, observers=(telemetry.scan, board.scan))
         gate = Gate(KeyStore(store.database), settings)
         with closing(screening), closing(gate):
             async with pool:
                 if settings.warm_up:
                     await _warm_up(pool)
                 async with late:
-                    yield Services(settings, detector, pool, store, gate, images, thumbnails, screening)
+                    services = Services(
+                        settings, detector, pool, store, gate, images, thumbnails, screening, telemetry, board
+                    )
+                    telemetry.watch(pool, lambda: services.open_requests)
+                    board.restore(await asyncio.to_thread(_latest, store))
+                    yield services
     finally:
         store.database.close()
+
+
+def _latest(store: ScanStore) -> list[ScanOut]:
+    return [ScanOut.model_validate_json(scan.answer) for scan in store.find(ScanFilter(), before=None, limit=60)]
 
 
 async def _warm_up(pool: InferencePool) -> None:

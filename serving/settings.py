@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     )
     session_hours: int = Field(
         default=12, ge=1, le=720, description="Hours after which people at the desk sign in again."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="text: log lines for people; json: one object a line, with the request's id."
     )
     data_dir: Path = Field(
         default=Path("parcelray-data"), description="Folder of the embedded store: database and images."

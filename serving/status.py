@@ -7,6 +7,7 @@ import json
 from typing import Any, Final
 
 from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,7 +17,7 @@ from serving.dependencies import ServicesDep
 from serving.schemas import ModelOut
 from serving.services import Services
 
-__all__ = ["Alive", "ModelInfo", "Ready", "router"]
+__all__ = ["Alive", "ModelInfo", "Ready", "checks_of", "router"]
 
 router = APIRouter(tags=["status"], route_class=GuardedRoute)
 _SELF_TEST_S: Final = 1.0
@@ -57,7 +58,7 @@ async def healthz() -> Alive:
 @allow(PUBLIC)
 async def readyz(services: ServicesDep, response: Response) -> Ready:
     """Answer 503 while the model fails or hangs, or the store cannot be written."""
-    checks = {"model": await _model_check(services), "store": await asyncio.to_thread(_store_check, services)}
+    checks = await checks_of(services)
     ready = all(text == "ok" for text in checks.values())
     response.status_code = 200 if ready else 503
     return Ready(ready=ready, checks=checks, waiting_views=services.pool.waiting)
@@ -76,6 +77,18 @@ async def get_model(services: ServicesDep) -> ModelInfo:
         thresholds=dict(detector.thresholds(point)),
         card=json.loads(detector.card.to_json()),
     )
+
+
+@router.get("/metrics", response_class=Response, summary="Metrics for Prometheus")
+@allow(ANY_KEY)
+async def metrics(services: ServicesDep) -> Response:
+    """Return all metrics in Prometheus' text format."""
+    return Response(generate_latest(services.telemetry.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def checks_of(services: Services) -> dict[str, str]:
+    """Return what was checked and ok, or what is wrong."""
+    return {"model": await _model_check(services), "store": await asyncio.to_thread(_store_check, services)}
 
 
 async def _model_check(services: Services) -> str:

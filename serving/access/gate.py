@@ -27,7 +27,9 @@ from serving.store.models import AccessKey
 __all__ = [
     "ANY_KEY",
     "COOKIE",
+    "KEY_ID",
     "PUBLIC",
+    "ROUTE",
     "SAFE_METHODS",
     "Caller",
     "Gate",
@@ -38,6 +40,9 @@ __all__ = [
 ]
 
 COOKIE: Final = "parcelray_session"
+# Where the middleware finds what was matched, and who asked.
+ROUTE: Final = "parcelray.route"
+KEY_ID: Final = "parcelray.key_id"
 PUBLIC: Final[frozenset[Scope]] = frozenset()
 ANY_KEY: Final[frozenset[Scope]] = frozenset(Scope)
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
@@ -84,9 +89,11 @@ class GuardedRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
+            request.scope[ROUTE] = self.path
             if self.scopes:
                 gate = cast("Gate", request.app.state.services.gate)
                 request.state.caller = await gate.admit(request, self.scopes)
+                request.scope[KEY_ID] = request.state.caller.key_id
             return await handle(request)
 
         return guarded

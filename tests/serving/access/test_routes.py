@@ -42,6 +42,9 @@ TABLE: Mapping[tuple[str, str], frozenset[Scope]] = {
     ("GET", "/v1/scans/{scan_id}/reviews"): frozenset({REVIEWER, TRAINER, ADMIN}),
     ("POST", "/v1/scans/{scan_id}/reviews"): frozenset({REVIEWER, ADMIN}),
     ("GET", "/v1/export/coco"): frozenset({TRAINER, ADMIN}),
+    ("GET", "/metrics"): frozenset(Scope),
+    ("GET", "/live"): frozenset({REVIEWER, ADMIN}),
+    ("GET", "/live/board"): frozenset({REVIEWER, ADMIN}),
     ("GET", "/review"): frozenset({REVIEWER, ADMIN}),
     ("GET", "/review/scans/{scan_id}"): frozenset({REVIEWER, ADMIN}),
 }
@@ -128,7 +131,7 @@ def test_a_route_that_forgets_its_scope_cannot_be_made() -> None:
 def test_every_route_opens_to_its_scopes_only(desk: Desk, method: str, path: str, who: str | None) -> None:
     answer = desk.ask(method, path, None if who is None else desk.keys[who])
     allowed = TABLE[method, path]
-    page = path.startswith("/review")
+    page = path.startswith(("/review", "/live"))
     if not allowed or who in allowed:
         # Bodies are missing here: what is refused for that reason got through the gate.
         assert "problem:not-signed-in" not in answer.text
@@ -140,7 +143,7 @@ def test_every_route_opens_to_its_scopes_only(desk: Desk, method: str, path: str
         assert answer.json()["type"] == "urn:parcelray:problem:wrong-scope"
     elif page:
         assert answer.status_code == 303
-        assert answer.headers["Location"].startswith("/sign-in?next=%2Freview")
+        assert answer.headers["Location"].startswith("/sign-in?next=%2F")
     else:
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"] == "Bearer"
