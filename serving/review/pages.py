@@ -131,11 +131,17 @@ async def _board(services: Services) -> dict[str, Any]:
     return {
         "lanes": lanes,
         "what": {scan.id: _what(scan) for lane in lanes for scan in lane.latest},
+        "shown": {scan.id: _shown(scan) for lane in lanes for scan in lane.latest},
         "checks": await checks_of(services),
         "waiting": services.pool.waiting,
         "now": datetime.now(UTC),
         "colours": _COLOURS,
     }
+
+
+def _shown(scan: ScanOut) -> ViewOut:
+    """Return the first view that alarms, or the first."""
+    return next((view for view in scan.views if any(found.alarm for found in view.detections)), scan.views[0])
 
 
 def _what(scan: ScanOut) -> str:

@@ -30,6 +30,7 @@ def test_the_page_shows_lanes_with_boxes_and_health(
         fake.failing = True
         client.post("/v1/scans", content=make_png(21), headers=PNG, params={"scanner_id": "hub", "lane": "2"})
         part = client.get("/live/board").text
+        assert part.count('class="card') == 3
         assert "<html" not in part
         assert "model failure" in part
         assert "the last inference failed" in part
