@@ -19,6 +19,7 @@ from detector.images import decode
 from detector.policy import Reason, ViewOutcome, decide
 from serving.answers import model_out, outcome_of, view_out
 from serving.inference import InferencePool, Job
+from serving.scanners import Scanners
 from serving.schemas import LateResult
 from serving.store.images import ImageStore
 from serving.store.models import Scan
@@ -39,13 +40,13 @@ class LateWork:
         store: ScanStore,
         images: ImageStore,
         *,
-        operating_point: str | None,
+        scanners: Scanners,
         attempts: int,
     ) -> None:
         self._pool = pool
         self._store = store
         self._images = images
-        self._operating_point = operating_point
+        self._scanners = scanners
         self._attempts = attempts
         self._wake = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -122,7 +123,8 @@ class LateWork:
 
     async def _keep(self, scan: Scan, outcomes: Mapping[str, ViewOutcome]) -> None:
         detector = self._pool.detector
-        thresholds = detector.thresholds(self._operating_point)
+        operating_point = self._scanners.of(scan.scanner_id).operating_point
+        thresholds = detector.thresholds(operating_point)
         decision = decide(_in_order(scan, outcomes), thresholds)
         late = LateResult(
             verdict=decision.verdict,
@@ -132,7 +134,7 @@ class LateWork:
                 for view in scan.views
             ],
             model=model_out(detector),
-            operating_point=self._operating_point or detector.card.operating_point,
+            operating_point=operating_point or detector.card.operating_point,
             thresholds=thresholds,
             finished_at=datetime.now(UTC),
         )

@@ -36,6 +36,7 @@ _BODY: Final[dict[str, Any]] = {
         for name, text in (
             ("item_id", "Raw bodies only: the parcel's own number."),
             ("scanner_id", "Raw bodies only."),
+            ("scan_number", "Raw bodies only: the scanner's own number of this scan, used once."),
             ("lane", "Raw bodies only."),
             ("view", "Raw bodies only: the view's name."),
         )
@@ -65,10 +66,13 @@ EXTRA_SCHEMAS: Final = (ScanMetadata,)
 @allow(Scope.SCANNER)
 async def post_scan(request: Request, services: ServicesDep, budget_ms: BudgetMs, key: IdempotencyKey) -> Response:
     """Answer with a verdict within the budget; what is answered is stored."""
-    clock = Clock.start(budget_ms)
+    clock = Clock.start(budget_ms or services.settings.budget_ms)
     services.pool.check_room()
     with _open_request(services, request):
         posted = await read_scan(request, services.settings)
+        if budget_ms is None:
+            clock = clock.within(services.scanners.of(posted.metadata.scanner_id).budget_ms)
+        key = key or posted.own_key
         async with services.key_locks.setdefault(key, asyncio.Lock()) if key else nullcontext():
             first = await services.screening.first_answer(key) if key else None
             if first is not None:

@@ -14,12 +14,14 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from detector.errors import ModelError
+from detector.quality import flaw_of
 from serving.access.gate import Gate
 from serving.access.keys import KeyStore
 from serving.errors import BadSettingsError
 from serving.inference import BLANK_RGB, InferencePool, ScanDetector
 from serving.late import LateWork
 from serving.live import Board
+from serving.scanners import Scanners, load_scanners
 from serving.schemas import ScanOut
 from serving.screening import Screening
 from serving.settings import Settings
@@ -43,6 +45,7 @@ class Services:
     images: ImageStore
     thumbnails: Path
     screening: Screening
+    scanners: Scanners
     telemetry: Telemetry
     board: Board
     open_requests: int = 0
@@ -80,9 +83,11 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
     """Open the store, warm the model up, take over left-over work, and close everything at the end.
 
     Raises:
-        ModelError: the model fails on its first image or lacks the operating point.
+        ModelError: the model fails on its first image.
+        BadSettingsError: the model lacks an operating point, or the database or the scanners' file is amiss.
     """
-    thresholds = detector.thresholds(settings.operating_point)
+    scanners = load_scanners(settings)
+    lowest = scanners.check(detector)
     store, images = await asyncio.to_thread(open_store, settings)
     thumbnails = settings.data_dir / "thumbnails"
     try:
@@ -91,11 +96,14 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
             detector,
             sessions=settings.sessions,
             queue_limit=settings.queue_limit,
-            min_score=min(settings.min_score, *thresholds.values()),  # an alarm must never be cut off
+            min_score=min(settings.min_score, lowest),  # an alarm must never be cut off
+            check=flaw_of if settings.quality_checks else None,
         )
-        late = LateWork(pool, store, images, operating_point=settings.operating_point, attempts=settings.late_attempts)
+        late = LateWork(pool, store, images, scanners=scanners, attempts=settings.late_attempts)
         telemetry, board = Telemetry(), Board()
-        screening = Screening(settings, pool, store, images, late, observers=(telemetry.scan, board.scan))
+        screening = Screening(
+            settings, pool, store, images, late, scanners=scanners, observers=(telemetry.scan, board.scan)
+        )
         gate = Gate(KeyStore(store.database), settings)
         with closing(screening), closing(gate):
             async with pool:
@@ -103,7 +111,7 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
                     await _warm_up(pool)
                 async with late:
                     services = Services(
-                        settings, detector, pool, store, gate, images, thumbnails, screening, telemetry, board
+                        settings, detector, pool, store, gate, images, thumbnails, screening, scanners, telemetry, board
                     )
                     telemetry.watch(pool, lambda: services.open_requests)
                     board.restore(await asyncio.to_thread(_latest, store))

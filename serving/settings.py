@@ -57,6 +57,18 @@ class Settings(BaseSettings):
     operating_point: str | None = Field(
         default=None, description="Named thresholds of the card; the default is the card's own."
     )
+    scanners_file: Path | None = Field(
+        default=None, description="TOML file with operating point, budget and alarms an hour of single scanners."
+    )
+    alarms_per_hour: int | None = Field(
+        default=None, ge=1, description="Alarms an hour that people of a lane can open; more are ranked, never dropped."
+    )
+    quality_checks: bool = Field(
+        default=True, description="Refer views that are blank, saturated or blurred, whatever the model says."
+    )
+    invalid_item_ids: Literal["flag", "refuse"] = Field(
+        default="flag", description="What becomes of a scan whose item id fails the check digit of UPU S10."
+    )
     min_score: float = Field(
         default=0.05, ge=0, le=1, description="Detections below this score are not kept (never thresholds)."
     )
