@@ -1,7 +1,7 @@
 """Looks at a view before anybody trusts what a model says of it: is there a picture at all, and a sharp one?
 
-The limits were measured on 400 rendered scans of five catalogues, drawn at random: fewer than 1 in 100 of them is
-flawed by any of the checks. Views are judged at 640 pixels of their longer side, so that the same parcel gets the same
+The limits were chosen on 400 rendered scans, drawn at random from five catalogues; of 300 others, 2 were called blank
+and none anything else. Views are judged at 640 pixels of their longer side, so that the same parcel gets the same
 answer from a fine and a coarse scanner. A parcel that is cut off by the edge is not told from a good one: conveyor and
 tray touch the edges of good views as often.
 """

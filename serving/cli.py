@@ -27,11 +27,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until stopped; returns 2 when the port is taken or the model is missing."""
     import uvicorn
 
-    from detector.detector import Detector
     from serving.access.keys import KeyStore
     from serving.app import create_app
     from serving.errors import BadSettingsError
     from serving.logs import configure
+    from serving.model_swap import load_chosen
     from serving.services import open_store
     from serving.settings import settings_from
 
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     configure(settings.log_format)
     listener = _listen(settings.host, settings.port)
     with listener:
-        detector = Detector.load(settings.model_file, sessions=settings.sessions)
+        detector = load_chosen(settings)
         store, _ = open_store(settings)  # refuses here, in one line, what would be a traceback later
         has_keys = KeyStore(store.database).ever_made()
         store.database.close()

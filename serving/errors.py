@@ -14,6 +14,7 @@ ParcelRayError
     ├── WrongHostError             421  the request names a host that we do not answer for
     ├── UnreadableViewError        422  the right format, but damaged
     ├── InvalidContentError        422  metadata or a review that breaks its rules
+    ├── UnfitModelError            422  a model that fails its checks; the other still serves
     ├── IdempotencyKeyReusedError  422  the same key came with another scan
     ├── RateLimitedError           429  the key asks too often
     ├── OverloadedError            503  the queue is full
@@ -40,6 +41,7 @@ __all__ = [
     "RequestTimeoutError",
     "ServiceError",
     "StoreUnavailableError",
+    "UnfitModelError",
     "UnreadableViewError",
     "UnsupportedImageError",
     "WrongHostError",
@@ -129,6 +131,12 @@ class InvalidContentError(ServiceError):
     """Metadata or a review breaks its rules."""
 
     status, slug, title = 422, "invalid-content", "The content breaks a rule"
+
+
+class UnfitModelError(ServiceError):
+    """A model fails its checks; the one that served still does."""
+
+    status, slug, title = 422, "unfit-model", "The model fails its checks"
 
 
 class IdempotencyKeyReusedError(ServiceError):

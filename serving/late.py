@@ -18,7 +18,7 @@ from detector.errors import ImageError
 from detector.images import decode
 from detector.policy import Reason, ViewOutcome, decide
 from serving.answers import model_out, outcome_of, view_out
-from serving.inference import InferencePool, Job
+from serving.inference import InferencePool, Job, ScanDetector
 from serving.scanners import Scanners
 from serving.schemas import LateResult
 from serving.store.images import ImageStore
@@ -83,7 +83,7 @@ class LateWork:
         try:
             scan = await asyncio.to_thread(self._store.get, scan_id)
             if scan is not None:
-                await self._keep(scan, outcomes)
+                await self._keep(scan, outcomes, next(iter(jobs.values())).detector)
         except SQLAlchemyError as error:
             _log.error("late result of scan %s not stored: %s", scan_id, type(error).__name__)
 
@@ -107,22 +107,23 @@ class LateWork:
         if scan is None:
             return
         if attempt > self._attempts:
-            await self._keep(scan, {view.name: ViewOutcome(None, Reason.MODEL_FAILURE) for view in scan.views})
+            failed = {view.name: ViewOutcome(None, Reason.MODEL_FAILURE) for view in scan.views}
+            await self._keep(scan, failed, self._pool.detector)
             return
         # One view at a time: late work must never fill the memory or the sessions.
-        await self._keep(scan, {view.name: await self._look(view.sha256) for view in scan.views})
+        detector = self._pool.detector
+        await self._keep(scan, {view.name: await self._look(view.sha256, detector) for view in scan.views}, detector)
 
-    async def _look(self, sha256: str) -> ViewOutcome:
+    async def _look(self, sha256: str, detector: ScanDetector) -> ViewOutcome:
         try:
             image_rgb = await asyncio.to_thread(lambda: decode(self._images.read(sha256)))
         except (ImageError, FileNotFoundError):
             return ViewOutcome(None, Reason.UNREADABLE_VIEW)
-        job = self._pool.submit(image_rgb, late=True)
+        job = self._pool.submit(image_rgb, detector, late=True)
         await asyncio.wait([job.result])
         return outcome_of(job)
 
-    async def _keep(self, scan: Scan, outcomes: Mapping[str, ViewOutcome]) -> None:
-        detector = self._pool.detector
+    async def _keep(self, scan: Scan, outcomes: Mapping[str, ViewOutcome], detector: ScanDetector) -> None:
         operating_point = self._scanners.of(scan.scanner_id).operating_point
         thresholds = detector.thresholds(operating_point)
         decision = decide(_in_order(scan, outcomes), thresholds)

@@ -38,7 +38,7 @@ from serving.errors import (
     UnreadableViewError,
 )
 from serving.ids import IdMaker
-from serving.inference import InferencePool
+from serving.inference import InferencePool, ScanDetector
 from serving.intake import PostedScan, PostedView
 from serving.item_ids import WRONG_CHECK_DIGIT, has_wrong_check_digit
 from serving.late import LateWork
@@ -157,7 +157,8 @@ class Screening:
         pictures = await self._decode(posted.views, headers, clock.left_s(reserve_ms))
         decoded_ms = clock.elapsed_ms() - arrived_ms
         keeping = asyncio.create_task(self._keep_images(posted.views))
-        jobs = [None if p.image_rgb is None else self._pool.submit(p.image_rgb) for p in pictures]
+        detector = self._pool.detector  # the same for all views, and for what the answer says of it
+        jobs = [None if p.image_rgb is None else self._pool.submit(p.image_rgb, detector) for p in pictures]
         results = [job.result for job in jobs if job is not None]
         if results:
             await asyncio.wait(results, timeout=clock.left_s(reserve_ms))
@@ -172,7 +173,7 @@ class Screening:
             store=round(store_ms, 3),
             total=round(clock.elapsed_ms(), 3),
         )
-        answer = self._answer(posted, pictures, outcomes, clock, timings)
+        answer = self._answer(posted, pictures, outcomes, clock, timings, detector)
         new = NewScan(
             answer=answer,
             text=answer.model_dump_json(),
@@ -248,8 +249,8 @@ class Screening:
         outcomes: Sequence[ViewOutcome],
         clock: Clock,
         timings: TimingsOut,
+        detector: ScanDetector,
     ) -> ScanOut:
-        detector = self._pool.detector
         metadata = posted.metadata
         scanner = self._scanners.of(metadata.scanner_id)
         thresholds = detector.thresholds(scanner.operating_point)

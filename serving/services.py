@@ -21,6 +21,7 @@ from serving.errors import BadSettingsError
 from serving.inference import BLANK_RGB, InferencePool, ScanDetector
 from serving.late import LateWork
 from serving.live import Board
+from serving.model_swap import ModelSwap
 from serving.scanners import Scanners, load_scanners
 from serving.schemas import ScanOut
 from serving.screening import Screening
@@ -38,7 +39,6 @@ class Services:
     """What routes work with."""
 
     settings: Settings
-    detector: ScanDetector
     pool: InferencePool
     store: ScanStore
     gate: Gate
@@ -46,6 +46,7 @@ class Services:
     thumbnails: Path
     screening: Screening
     scanners: Scanners
+    swap: ModelSwap
     telemetry: Telemetry
     board: Board
     open_requests: int = 0
@@ -56,6 +57,11 @@ class Services:
     export_slot: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     # One lock for each key in use, so that a retry that overtakes the first post waits for its answer.
     key_locks: weakref.WeakValueDictionary[str, asyncio.Lock] = field(default_factory=weakref.WeakValueDictionary)
+
+    @property
+    def detector(self) -> ScanDetector:
+        """The model that serves now."""
+        return self.pool.detector
 
 
 def open_store(settings: Settings) -> tuple[ScanStore, ImageStore]:
@@ -104,6 +110,7 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
         screening = Screening(
             settings, pool, store, images, late, scanners=scanners, observers=(telemetry.scan, board.scan)
         )
+        swap = ModelSwap(settings, pool, scanners, telemetry.serve)
         gate = Gate(KeyStore(store.database), settings)
         with closing(screening), closing(gate):
             async with pool:
@@ -111,7 +118,7 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
                     await _warm_up(pool)
                 async with late:
                     services = Services(
-                        settings, detector, pool, store, gate, images, thumbnails, screening, scanners, telemetry, board
+                        settings, pool, store, gate, images, thumbnails, screening, scanners, swap, telemetry, board
                     )
                     telemetry.watch(pool, lambda: services.open_requests)
                     board.restore(await asyncio.to_thread(_latest, store))

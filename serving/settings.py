@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     model_file: Path | None = Field(
         default=None, description="ONNX model with its card; the default is the shipped model."
     )
+    models_dir: Path | None = Field(
+        default=None, description="Folder of models that POST /v1/model may serve; the default is in the data folder."
+    )
     operating_point: str | None = Field(
         default=None, description="Named thresholds of the card; the default is the card's own."
     )
@@ -132,6 +135,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database URL, SQLite in the data folder unless another was given."""
         return self.database_url or f"sqlite:///{self.data_dir / 'parcelray.sqlite'}"
+
+    @property
+    def models(self) -> Path:
+        """The folder of models to choose from."""
+        return self.models_dir or self.data_dir / "models"
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.exc import SQLAlchemyError
 
 from detector import __version__
 from serving.access.gate import ANY_KEY, PUBLIC, GuardedRoute, allow
+from serving.access.keys import Scope
+from serving.answers import model_out
 from serving.dependencies import ServicesDep
 from serving.schemas import ModelOut
 from serving.services import Services
 
-__all__ = ["Alive", "ModelInfo", "Ready", "checks_of", "router"]
+__all__ = ["Alive", "ModelInfo", "Ready", "SwapIn", "checks_of", "router"]
 
 router = APIRouter(tags=["status"], route_class=GuardedRoute)
 _SELF_TEST_S: Final = 1.0
@@ -45,6 +47,15 @@ class ModelInfo(ModelOut):
     thresholds: dict[str, float]
     card: dict[str, Any]
     software: str = f"parcelray {__version__}"
+
+
+class SwapIn(BaseModel):
+    """Which model to serve."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # A name, never a path: nothing outside the folder can be asked for.
+    file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\.onnx$")]
 
 
 @router.get("/healthz", summary="Is the process alive?")
@@ -84,6 +95,20 @@ async def get_model(services: ServicesDep) -> ModelInfo:
 async def metrics(services: ServicesDep) -> Response:
     """Return all metrics in Prometheus' text format."""
     return Response(generate_latest(services.telemetry.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.post("/v1/model", summary="Serve another model")
+@allow(Scope.ADMIN)
+async def post_model(swap: SwapIn, services: ServicesDep) -> ModelOut:
+    """Load, check and warm up a file of the models folder, then serve it; no scan is lost."""
+    return model_out(await services.swap.swap(swap.file))
+
+
+@router.post("/v1/model/rollback", summary="Serve the model before this one again")
+@allow(Scope.ADMIN)
+async def post_rollback(services: ServicesDep) -> ModelOut:
+    """Return to the model before, which is still in memory."""
+    return model_out(await services.swap.roll_back())
 
 
 async def checks_of(services: Services) -> dict[str, str]:

@@ -35,6 +35,8 @@ TABLE: Mapping[tuple[str, str], frozenset[Scope]] = {
     ("POST", "/sign-in"): EVERYONE,
     ("POST", "/sign-out"): EVERYONE,
     ("GET", "/v1/model"): frozenset(Scope),
+    ("POST", "/v1/model"): frozenset({ADMIN}),
+    ("POST", "/v1/model/rollback"): frozenset({ADMIN}),
     ("POST", "/v1/scans"): frozenset({SCANNER, ADMIN}),
     ("GET", "/v1/scans"): frozenset({REVIEWER, TRAINER, ADMIN}),
     ("GET", "/v1/scans/{scan_id}"): frozenset(Scope),
@@ -136,7 +138,7 @@ def test_every_route_opens_to_its_scopes_only(desk: Desk, method: str, path: str
         # Bodies are missing here: what is refused for that reason got through the gate.
         assert "problem:not-signed-in" not in answer.text
         assert "problem:wrong-scope" not in answer.text
-        assert answer.status_code in {200, 303, 307, 400, 415, 422}
+        assert answer.status_code in {200, 303, 307, 400, 404, 415, 422}
         return
     if who in set(Scope):
         assert answer.status_code == 403
