@@ -173,7 +173,7 @@ class Screening:
             store=round(store_ms, 3),
             total=round(clock.elapsed_ms(), 3),
         )
-        answer = self._answer(posted, pictures, outcomes, clock, timings, detector)
+        answer = self._answer(posted, pictures, outcomes, clock, timings, detector=detector)
         new = NewScan(
             answer=answer,
             text=answer.model_dump_json(),
@@ -249,6 +249,7 @@ class Screening:
         outcomes: Sequence[ViewOutcome],
         clock: Clock,
         timings: TimingsOut,
+        *,
         detector: ScanDetector,
     ) -> ScanOut:
         metadata = posted.metadata

@@ -86,25 +86,23 @@ def test_an_answer_names_the_model_that_looked(
 
 
 @pytest.mark.parametrize(
-    ("name", "status", "said"),
+    ("name", "said"),
     [
-        ("damaged.onnx", 422, "is not served"),
-        ("none.onnx", 422, "is not served"),
-        ("missing.onnx", 404, "copy the model there"),
-        ("../outside.onnx", 422, "file"),
-        ("/etc/passwd", 422, "file"),
+        ("damaged.onnx", "is not served"),
+        ("none.onnx", "is not served"),
+        ("missing.onnx", "copy the model there"),
+        ("../outside.onnx", "file"),
+        ("/etc/passwd", "file"),
     ],
 )
 def test_a_model_that_fails_never_serves(
-    serve: ServeInThread, fake: FakeDetector, models: Path, make_png: PngMaker, name: str, status: int, said: str
+    serve: ServeInThread, fake: FakeDetector, models: Path, name: str, said: str
 ) -> None:
     with serve(fake) as client:
         answer = client.post("/v1/model", json={"file": name})
-        assert answer.status_code == status
+        assert answer.status_code == (404 if name == "missing.onnx" else 422)
         assert said in answer.json()["detail"]
         assert serving(client) == fake.model_sha256
-        scan = client.post("/v1/scans", content=make_png(20), headers=PNG).json()
-        assert scan["model"]["sha256"] == fake.model_sha256
         assert client.post("/v1/model/rollback").status_code == 404
         assert not list((models.parent).glob("serving-model*"))
 
