@@ -1,4 +1,7 @@
-# The serving image: no torch in it. docker build -t parcelray . && docker run -p 8000:8000 -v parcelray:/data parcelray
+# The serving image: no torch in it. Make a key first, then serve:
+#   docker build -t parcelray .
+#   docker run -v parcelray:/data parcelray keys create --name NAME --scope admin --data /data
+#   docker run -p 8000:8000 -v parcelray:/data parcelray
 FROM python:3.11-slim AS build
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE parcelray.py ./

@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 
 from datasets import cli_exchange, cli_tools
+from datasets.cli_compositing import add_insert, add_look
 from datasets.cli_exchange import add_shares as _add_shares
 from datasets.cli_output import progress as _progress
 from datasets.cli_output import summarise as _summarise
-from datasets.cli_compositing import add_insert, add_look
 
 __all__ = ["add_arguments", "run"]
 

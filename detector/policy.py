@@ -32,6 +32,9 @@ class Reason(StrEnum):
     UNLIKE_TRAINING = "unlike_training"
     MODEL_FAILURE = "model_failure"
     INCOMPLETE_SCAN = "incomplete_scan"
+    BLANK_VIEW = "blank_view"
+    SATURATED_VIEW = "saturated_view"
+    BLURRED_VIEW = "blurred_view"
 
 
 @dataclass(frozen=True, slots=True)

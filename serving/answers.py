@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 from detector.policy import Reason, ViewOutcome
+from detector.quality import Flaw
 from serving.inference import Job, ScanDetector
 from serving.schemas import DetectionOut, ModelOut, ViewOut
 
 __all__ = ["model_out", "outcome_of", "view_out"]
+
+_REASONS: Final[Mapping[Flaw, Reason]] = MappingProxyType(
+    {
+        Flaw.BLANK: Reason.BLANK_VIEW,
+        Flaw.SATURATED: Reason.SATURATED_VIEW,
+        Flaw.BLURRED: Reason.BLURRED_VIEW,
+    }
+)
 
 
 def outcome_of(job: Job | None) -> ViewOutcome:
@@ -17,7 +28,7 @@ def outcome_of(job: Job | None) -> ViewOutcome:
         return ViewOutcome(None, Reason.BUDGET_EXCEEDED)
     if job.result.exception() is not None:
         return ViewOutcome(None, Reason.MODEL_FAILURE)
-    return ViewOutcome(job.result.result())
+    return ViewOutcome(job.result.result(), _REASONS[job.flaw] if job.flaw else None)
 
 
 def view_out(

@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from detector import __version__
 from serving import export, problems, reviews, scans, status
+from serving.access import pages as sign_in
 from serving.inference import ScanDetector
 from serving.middleware import Guard
 from serving.review import pages
@@ -44,7 +45,7 @@ def create_app(settings: Settings, detector: ScanDetector) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(Guard, settings=settings)
-    for router in (scans.router, reviews.router, export.router, status.router):
+    for router in (scans.router, reviews.router, export.router, status.router, sign_in.router):
         app.include_router(router)
     pages.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
@@ -58,5 +59,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         # Bodies that are read by hand, and errors, are not seen by FastAPI.
         for model in (problems.Problem, *scans.EXTRA_SCHEMAS):
             schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"key": []}]
         app.openapi_schema = document
     return app.openapi_schema

@@ -25,16 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until stopped; returns 2 when the port is taken or the model is missing."""
-    import logging
-
     import uvicorn
-    from pydantic import ValidationError
 
-    from detector.detector import Detector
+    from serving.access.keys import KeyStore
     from serving.app import create_app
     from serving.errors import BadSettingsError
+    from serving.logs import configure
+    from serving.model_swap import load_chosen
     from serving.services import open_store
-    from serving.settings import Settings
+    from serving.settings import settings_from
 
     given = {
         "host": arguments.host,
@@ -43,21 +42,22 @@ def run(arguments: argparse.Namespace) -> int:
         "model_file": arguments.model,
         "sessions": arguments.sessions,
     }
-    given = {name: value for name, value in given.items() if value is not None}
-    if "sessions" not in given and "PARCELRAY_SESSIONS" not in os.environ:
+    if arguments.sessions is None and "PARCELRAY_SESSIONS" not in os.environ:
         given["sessions"] = _usable_cores()
-    try:
-        settings = Settings(**given)
-    except ValidationError as error:
-        lines = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise BadSettingsError(f"settings: {lines}") from None
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    settings = settings_from(given)
+    configure(settings.log_format)
     listener = _listen(settings.host, settings.port)
     with listener:
-        detector = Detector.load(settings.model_file, sessions=settings.sessions)
+        detector = load_chosen(settings)
         store, _ = open_store(settings)  # refuses here, in one line, what would be a traceback later
+        has_keys = KeyStore(store.database).ever_made()
         store.database.close()
+        if not has_keys and not settings.on_loopback:
+            raise BadSettingsError(
+                f"{settings.host} can be reached from other machines, and there are no keys; make one first "
+                f"(parcelray keys create --name NAME --scope admin --data {shlex.quote(str(settings.data_dir))}), "
+                "or leave --host out to try it on this machine only"
+            )
         app = create_app(settings, detector)
         # Addresses of requests hold item ids: no access log.
         config = uvicorn.Config(
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
             timeout_keep_alive=30,
         )
         server = uvicorn.Server(config)
-        print(_greeting(settings.host, listener.getsockname()[1], settings.data_dir), flush=True)
+        print(_greeting(settings.host, listener.getsockname()[1], settings.data_dir, demo=not has_keys), flush=True)
         # uvicorn stops in order, then raises the signal again; for a service manager that is a clean end.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         server.run(sockets=[listener])
@@ -96,20 +96,30 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _greeting(host: str, port: int, data: Path) -> str:
+def _greeting(host: str, port: int, data: Path, *, demo: bool) -> str:
     from importlib.resources import files
 
     name = f"[{host}]" if ":" in host else host
     url = f"http://{name}:{port}"
     sample = files("detector") / "samples" / "scan.png"
     image = sample if sample.is_file() else "SCAN.png"
+    key = "" if demo else "-H 'Authorization: Bearer KEY' "
+    access = (
+        "DEMO MODE: NO KEYS, SO WHOEVER CAN USE THIS MACHINE CAN READ AND WRITE EVERYTHING.\n"
+        "The first key ends it at once: "
+        f"parcelray keys create --name NAME --scope admin --data {shlex.quote(str(data))}\n"
+        if demo
+        else ""
+    )
     return (
         f"ParcelRay serves on {url}\n"
         f"  review desk  {url}/review\n"
+        f"  live         {url}/live\n"
+        f"  metrics      {url}/metrics\n"
         f"  OpenAPI      {url}/v1/openapi.json\n"
         f"  data         {data.resolve()}\n"
         f"Try it:\n"
-        f"  curl -sS -H 'Content-Type: image/png' --data-binary {shlex.quote(f'@{image}')} {url}/v1/scans\n"
-        "There is no access control yet: keep it on this machine, or behind a proxy that has some.\n"
+        f"  curl -sS {key}-H 'Content-Type: image/png' --data-binary {shlex.quote(f'@{image}')} {url}/v1/scans\n"
+        f"{access}"
         "Stop with Ctrl-C."
     )

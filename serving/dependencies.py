@@ -33,14 +33,13 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 
 
 def _budget_ms(
-    settings: SettingsDep,
     x_budget_ms: Annotated[
         str | None,
         Header(description=f"Time to answer in, {MIN_BUDGET_MS} to {MAX_BUDGET_MS} ms; past it the verdict is refer."),
     ] = None,
-) -> int:
+) -> int | None:
     if x_budget_ms is None:
-        return settings.budget_ms
+        return None
     if not (x_budget_ms.isascii() and x_budget_ms.isdecimal() and len(x_budget_ms) <= 6):
         raise BadRequestError(f"X-Budget-Ms: expected whole milliseconds, got {x_budget_ms[:20]!r}")
     budget_ms = int(x_budget_ms)
@@ -49,7 +48,7 @@ def _budget_ms(
     return budget_ms
 
 
-BudgetMs = Annotated[int, Depends(_budget_ms)]
+BudgetMs = Annotated[int | None, Depends(_budget_ms)]
 
 
 def _idempotency_key(

@@ -4,7 +4,9 @@ ParcelRayError
 ├── BadSettingsError               the service cannot start with these settings
 └── ServiceError
     ├── BadRequestError            400  a header, part or parameter that makes no sense
+    ├── NotSignedInError           401  no key, or one that does not hold
     ├── ForeignOriginError         403  a browser page of another site
+    ├── WrongScopeError            403  the key is for something else
     ├── NotFoundError              404
     ├── RequestTimeoutError        408  the body did not arrive in time
     ├── BodyTooLargeError          413  over the limit on bytes, or an image over its limits
@@ -12,7 +14,9 @@ ParcelRayError
     ├── WrongHostError             421  the request names a host that we do not answer for
     ├── UnreadableViewError        422  the right format, but damaged
     ├── InvalidContentError        422  metadata or a review that breaks its rules
+    ├── UnfitModelError            422  a model that fails its checks; the other still serves
     ├── IdempotencyKeyReusedError  422  the same key came with another scan
+    ├── RateLimitedError           429  the key asks too often
     ├── OverloadedError            503  the queue is full
     └── StoreUnavailableError      503  nothing could be kept, so nothing is acknowledged
 """
@@ -31,13 +35,17 @@ __all__ = [
     "IdempotencyKeyReusedError",
     "InvalidContentError",
     "NotFoundError",
+    "NotSignedInError",
     "OverloadedError",
+    "RateLimitedError",
     "RequestTimeoutError",
     "ServiceError",
     "StoreUnavailableError",
+    "UnfitModelError",
     "UnreadableViewError",
     "UnsupportedImageError",
     "WrongHostError",
+    "WrongScopeError",
 ]
 
 
@@ -65,10 +73,22 @@ class BadRequestError(ServiceError):
     status, slug, title = 400, "bad-request", "The request cannot be understood"
 
 
+class NotSignedInError(ServiceError):
+    """No key came, or one that does not hold."""
+
+    status, slug, title = 401, "not-signed-in", "A key is needed"
+
+
 class ForeignOriginError(ServiceError):
     """A browser page of another site tried to write."""
 
     status, slug, title = 403, "foreign-origin", "Requests from other sites' pages are refused"
+
+
+class WrongScopeError(ServiceError):
+    """The key is for something else."""
+
+    status, slug, title = 403, "wrong-scope", "The key is not for this"
 
 
 class NotFoundError(ServiceError):
@@ -113,10 +133,22 @@ class InvalidContentError(ServiceError):
     status, slug, title = 422, "invalid-content", "The content breaks a rule"
 
 
+class UnfitModelError(ServiceError):
+    """A model fails its checks; the one that served still does."""
+
+    status, slug, title = 422, "unfit-model", "The model fails its checks"
+
+
 class IdempotencyKeyReusedError(ServiceError):
     """The key was used before for another scan."""
 
     status, slug, title = 422, "idempotency-key-reused", "The Idempotency-Key belongs to another scan"
+
+
+class RateLimitedError(ServiceError):
+    """The key asks too often."""
+
+    status, slug, title = 429, "rate-limited", "Too many requests with this key"
 
 
 class OverloadedError(ServiceError):

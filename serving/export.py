@@ -16,6 +16,8 @@ from detector import __version__
 from detector.errors import ImageError
 from detector.images import decode
 from detector.taxonomy import LABELS, TAXONOMY
+from serving.access.gate import GuardedRoute, allow
+from serving.access.keys import Scope
 from serving.dependencies import ServicesDep
 from serving.display import encoded
 from serving.errors import StoreUnavailableError
@@ -26,7 +28,7 @@ from serving.store.scans import ScanFilter
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/v1/export", tags=["export"])
+router = APIRouter(prefix="/v1/export", tags=["export"], route_class=GuardedRoute)
 
 _PAGE: Final = 100
 _CHUNK_BYTES: Final = 1 << 20
@@ -39,6 +41,7 @@ _IN_MEMORY_BYTES: Final = 16 << 20
     responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
     summary="Export reviewed scans as COCO",
 )
+@allow(Scope.TRAINER)
 async def export_coco(services: ServicesDep) -> Response:
     """Return a zip of `annotations.json` and `images/`, as the last reviewer of each scan left it.
 

@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from detector.detections import Detections
 from detector.model_card import ModelCard
+from detector.quality import Flaw
 from serving.errors import OverloadedError
 
 __all__ = ["BLANK_RGB", "InferencePool", "Job", "ScanDetector"]
@@ -54,10 +55,12 @@ class Job:
     """One view on its way through the model; `result` fails with whatever the detector raised."""
 
     image_rgb: NDArray[np.uint8]
+    detector: ScanDetector
     result: asyncio.Future[Detections]
     submitted: float = field(default_factory=time.monotonic)
     started: float | None = None
     finished: float | None = None
+    flaw: Flaw | None = None  # known with the result
 
     def abandon(self) -> bool:
         """Take the view back out of the queue; False when the model has it already."""
@@ -80,9 +83,18 @@ class InferencePool:
     Use it as an async context manager on one event loop.
     """
 
-    def __init__(self, detector: ScanDetector, *, sessions: int, queue_limit: int, min_score: float) -> None:
+    def __init__(
+        self,
+        detector: ScanDetector,
+        *,
+        sessions: int,
+        queue_limit: int,
+        min_score: float,
+        check: Callable[[NDArray[np.uint8]], Flaw | None] | None = None,
+    ) -> None:
         self.detector = detector
         self.min_score = min_score
+        self._check = check
         self._sessions = sessions
         self._capacity = sessions + queue_limit
         self._admitted = 0
@@ -132,9 +144,15 @@ class InferencePool:
                 retry_after_s=min(max(wait_s, 1), 60),
             )
 
-    def submit(self, image_rgb: NDArray[np.uint8], *, late: bool = False) -> Job:
-        """Queue one view; late ones run only when no fresh one waits."""
-        job = Job(image_rgb, asyncio.get_running_loop().create_future())
+    def serve(self, detector: ScanDetector, lowest_threshold: float) -> None:
+        """Give views that come from now on to another model; those that wait or run keep theirs."""
+        self.detector = detector
+        self.min_score = min(self.min_score, lowest_threshold)  # never higher: the other model's views may still wait
+        self.last_error = None
+
+    def submit(self, image_rgb: NDArray[np.uint8], detector: ScanDetector | None = None, *, late: bool = False) -> Job:
+        """Queue one view for a model, the serving one unless another is given; late ones wait for all fresh ones."""
+        job = Job(image_rgb, detector or self.detector, asyncio.get_running_loop().create_future())
         (self._late if late else self._fresh).append(job)
         self._dispatch()
         return job
@@ -163,25 +181,28 @@ class InferencePool:
                 continue  # taken back while it waited
             job.started = time.monotonic()
             self._running.add(job)
-            future = asyncio.get_running_loop().run_in_executor(self._executor, self._detect, job.image_rgb)
+            future = asyncio.get_running_loop().run_in_executor(
+                self._executor, self._detect, job.detector, job.image_rgb
+            )
             future.add_done_callback(partial(self._finish, job))
 
-    def _detect(self, image_rgb: NDArray[np.uint8]) -> Detections:
-        return self.detector.detect(image_rgb, min_score=self.min_score)
+    def _detect(self, detector: ScanDetector, image_rgb: NDArray[np.uint8]) -> tuple[Detections, Flaw | None]:
+        found = detector.detect(image_rgb, min_score=self.min_score)
+        return found, self._check(image_rgb) if self._check else None
 
-    def _finish(self, job: Job, done: asyncio.Future[Detections]) -> None:
+    def _finish(self, job: Job, done: asyncio.Future[tuple[Detections, Flaw | None]]) -> None:
         job.finished = time.monotonic()
         self._running.discard(job)
         self._mean_ms += 0.1 * (job.inference_ms - self._mean_ms)
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
-        if error is None:
-            self.last_error = None
-        else:
-            self.last_error = type(error).__name__
+        if job.detector is self.detector:
+            self.last_error = None if error is None else type(error).__name__
+        if error is not None:
             _log.error("inference failed: %s", type(error).__name__)
         if not job.result.done():
             if error is None:
-                job.result.set_result(done.result())
+                found, job.flaw = done.result()
+                job.result.set_result(found)
             else:
                 job.result.set_exception(error)
                 job.result.exception()  # somebody may have stopped waiting; that is no programming error

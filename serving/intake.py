@@ -23,6 +23,7 @@ from serving.errors import (
     RequestTimeoutError,
     UnsupportedImageError,
 )
+from serving.item_ids import has_wrong_check_digit
 from serving.schemas import VIEW_NAME_PATTERN, ScanMetadata
 from serving.settings import Settings
 from serving.store.evidence import canonical, sha256_of
@@ -57,6 +58,15 @@ class PostedScan:
         views = [[view.name, view.sha256] for view in self.views]
         return sha256_of(canonical([views, self.metadata.model_dump(mode="json")]))
 
+    @property
+    def own_key(self) -> str | None:
+        """Return what stands for an Idempotency-Key where the scanner numbers its scans."""
+        scanner_id, number = self.metadata.scanner_id, self.metadata.scan_number
+        if scanner_id is None or number is None:
+            return None
+        # The space keeps it apart from every key that a client can send.
+        return f"scan {sha256_of(canonical([scanner_id, number]))}"
+
 
 async def read_scan(request: Request, settings: Settings) -> PostedScan:
     """Read and check the body of a posted scan.
@@ -85,6 +95,11 @@ async def read_scan(request: Request, settings: Settings) -> PostedScan:
     views = await asyncio.to_thread(
         lambda: tuple(PostedView(name, data, hashlib.sha256(data).hexdigest()) for name, data in named)
     )
+    if settings.invalid_item_ids == "refuse" and metadata.item_id and has_wrong_check_digit(metadata.item_id):
+        raise InvalidContentError(
+            f"item_id {metadata.item_id!r} fails the check digit of UPU S10; read the label again, or set "
+            "PARCELRAY_INVALID_ITEM_IDS=flag to take such scans"
+        )
     return PostedScan(views, metadata)
 
 
@@ -132,7 +147,7 @@ async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
 
 async def _read_raw(request: Request, settings: Settings) -> tuple[list[tuple[str, bytes]], ScanMetadata]:
     query = dict(request.query_params)
-    known = {"item_id", "scanner_id", "lane", "view"}
+    known = {"item_id", "scanner_id", "scan_number", "lane", "view"}
     if unknown := sorted(set(query) - known):
         raise InvalidContentError(f"unknown parameters {unknown}; known parameters: {', '.join(sorted(known))}")
     name = _checked_name(query.pop("view", _DEFAULT_VIEW))

@@ -18,7 +18,8 @@ from detector.errors import ImageError
 from detector.images import decode
 from detector.policy import Reason, ViewOutcome, decide
 from serving.answers import model_out, outcome_of, view_out
-from serving.inference import InferencePool, Job
+from serving.inference import InferencePool, Job, ScanDetector
+from serving.scanners import Scanners
 from serving.schemas import LateResult
 from serving.store.images import ImageStore
 from serving.store.models import Scan
@@ -39,13 +40,13 @@ class LateWork:
         store: ScanStore,
         images: ImageStore,
         *,
-        operating_point: str | None,
+        scanners: Scanners,
         attempts: int,
     ) -> None:
         self._pool = pool
         self._store = store
         self._images = images
-        self._operating_point = operating_point
+        self._scanners = scanners
         self._attempts = attempts
         self._wake = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -82,7 +83,7 @@ class LateWork:
         try:
             scan = await asyncio.to_thread(self._store.get, scan_id)
             if scan is not None:
-                await self._keep(scan, outcomes)
+                await self._keep(scan, outcomes, next(iter(jobs.values())).detector)
         except SQLAlchemyError as error:
             _log.error("late result of scan %s not stored: %s", scan_id, type(error).__name__)
 
@@ -106,12 +107,14 @@ class LateWork:
         if scan is None:
             return
         if attempt > self._attempts:
-            await self._keep(scan, {view.name: ViewOutcome(None, Reason.MODEL_FAILURE) for view in scan.views})
+            failed = {view.name: ViewOutcome(None, Reason.MODEL_FAILURE) for view in scan.views}
+            await self._keep(scan, failed, self._pool.detector)
             return
         # One view at a time: late work must never fill the memory or the sessions.
-        await self._keep(scan, {view.name: await self._look(view.sha256) for view in scan.views})
+        detector = self._pool.detector
+        await self._keep(scan, {view.name: await self._look(view.sha256, detector) for view in scan.views}, detector)
 
-    async def _look(self, sha256: str) -> ViewOutcome:
+    async def _look(self, sha256: str, detector: ScanDetector) -> ViewOutcome:
         while True:
             try:
                 image_rgb = await asyncio.to_thread(lambda: decode(self._images.read(sha256)))
@@ -121,13 +124,13 @@ class LateWork:
             except OSError as error:  # says nothing about the image, so it must not use up the attempts
                 _log.error("images cannot be read: %s", error)
                 await asyncio.sleep(_RETRY_S)
-        job = self._pool.submit(image_rgb, late=True)
+        job = self._pool.submit(image_rgb, detector, late=True)
         await asyncio.wait([job.result])
         return outcome_of(job)
 
-    async def _keep(self, scan: Scan, outcomes: Mapping[str, ViewOutcome]) -> None:
-        detector = self._pool.detector
-        thresholds = detector.thresholds(self._operating_point)
+    async def _keep(self, scan: Scan, outcomes: Mapping[str, ViewOutcome], detector: ScanDetector) -> None:
+        operating_point = self._scanners.of(scan.scanner_id).operating_point
+        thresholds = detector.thresholds(operating_point)
         decision = decide(_in_order(scan, outcomes), thresholds)
         late = LateResult(
             verdict=decision.verdict,
@@ -137,7 +140,7 @@ class LateWork:
                 for view in scan.views
             ],
             model=model_out(detector),
-            operating_point=self._operating_point or detector.card.operating_point,
+            operating_point=operating_point or detector.card.operating_point,
             thresholds=thresholds,
             finished_at=datetime.now(UTC),
         )

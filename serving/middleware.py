@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -10,7 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.access.gate import KEY_ID, ROUTE, SAFE_METHODS
 from serving.errors import BodyTooLargeError, ForeignOriginError, ServiceError, WrongHostError
+from serving.logs import request_id, request_id_of
 from serving.problems import problem_response
 from serving.settings import Settings
 
@@ -22,13 +25,14 @@ _HEADERS: Final = {
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-_SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 _SCANS: Final = "/v1/scans"
+_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+_PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics", "/live/board"})
 _log = logging.getLogger("parcelray.serving")
 
 
@@ -45,6 +49,10 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        asked = Headers(scope=scope).get("x-request-id")
+        own_id = request_id_of(asked)
+        request_id.set(own_id)
+        began = time.monotonic()
         started = False
 
         async def send_guarded(message: Message) -> None:
@@ -52,9 +60,13 @@ class Guard:
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = own_id
+                _observe(scope, message["status"], time.monotonic() - began)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
+                if scope["scheme"] == "https":
+                    headers.setdefault("Strict-Transport-Security", "max-age=31536000")
             await send(message)
 
         refusal = self._refusal(scope)
@@ -84,13 +96,27 @@ class Guard:
                 f"{name[:80]!r} is not among the allowed hosts; set PARCELRAY_ALLOWED_HOSTS to serve under it"
             )
         origin = headers.get("origin")
-        if scope["method"] not in _SAFE_METHODS and origin is not None and origin.split("://", 1)[-1] != host:
+        if scope["method"] not in SAFE_METHODS and origin is not None and origin.split("://", 1)[-1] != host:
             return ForeignOriginError("a page of another origin may not write here; use this service's own pages")
         length = headers.get("content-length", "")
         limit = self._settings.max_json_bytes
         if scope["path"] != _SCANS and length.isdecimal() and int(length) > limit:
             return BodyTooLargeError(f"the body is over the limit of {limit} bytes")
         return None
+
+
+def _observe(scope: Scope, status: int, seconds: float) -> None:
+    route = scope.get(ROUTE, "none")
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    services = getattr(scope["app"].state, "services", None) if "app" in scope else None
+    if services is not None:
+        services.telemetry.request(method, route, status, seconds)
+    # Templates of addresses only: addresses hold item ids. What asks every few seconds would hide the rest.
+    level = logging.DEBUG if route in _PROBES or (status < 400 and route == "none") else logging.INFO
+    fields = {"method": method, "route": route, "status": status, "latency_ms": round(seconds * 1e3, 1)}
+    _log.log(
+        level, "%s %s %d %.0f ms", method, route, status, seconds * 1e3, extra=fields | {"key_id": scope.get(KEY_ID)}
+    )
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

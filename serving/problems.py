@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from serving.errors import BodyTooLargeError, ServiceError, StoreUnavailableError
+from serving.errors import BodyTooLargeError, NotSignedInError, ServiceError, StoreUnavailableError
 
 __all__ = ["MEDIA_TYPE", "PROBLEM_RESPONSES", "Problem", "install", "problem_response"]
 
@@ -56,6 +56,8 @@ PROBLEM_RESPONSES[422] = {**PROBLEM_RESPONSES["4XX"], "description": "The conten
 def problem_response(error: ServiceError, path: str) -> JSONResponse:
     """Return the HTTP answer for an error."""
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    if error.status == NotSignedInError.status:
+        headers["WWW-Authenticate"] = "Bearer"
     return _answer(error.status, error.slug, error.title, error.detail, path, view=error.view, headers=headers)
 
 

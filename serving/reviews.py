@@ -6,10 +6,12 @@ import asyncio
 import json
 from datetime import UTC, datetime
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import TypeAdapter
 
 from detector.taxonomy import group_of
+from serving.access.gate import GuardedRoute, allow, caller_of
+from serving.access.keys import Scope
 from serving.dependencies import ServicesDep, StoredScan
 from serving.errors import InvalidContentError
 from serving.ids import IdMaker
@@ -19,14 +21,15 @@ from serving.store.models import Review, Scan
 
 __all__ = ["annotations_of", "review_out", "router"]
 
-router = APIRouter(prefix="/v1/scans/{scan_id}/reviews", tags=["reviews"])
+router = APIRouter(prefix="/v1/scans/{scan_id}/reviews", tags=["reviews"], route_class=GuardedRoute)
 
 _ANNOTATIONS = TypeAdapter(list[AnnotationOut])
 _new_id = IdMaker()
 
 
 @router.post("", status_code=201, summary="Review a scan")
-async def post_review(scan: StoredScan, review: ReviewIn, services: ServicesDep) -> ReviewOut:
+@allow(Scope.REVIEWER)
+async def post_review(request: Request, scan: StoredScan, review: ReviewIn, services: ServicesDep) -> ReviewOut:
     """Keep a reviewer's decision; the last one counts, all of them stay."""
     answer = scan_out(scan)
     if review.decision is ReviewDecision.CONFIRM:
@@ -42,11 +45,12 @@ async def post_review(scan: StoredScan, review: ReviewIn, services: ServicesDep)
         note=review.note,
         annotations=annotations,
     )
-    await asyncio.to_thread(services.store.add_review, stored)
+    await asyncio.to_thread(services.store.add_review, stored, caller_of(request).key_id)
     return stored
 
 
 @router.get("", summary="List the reviews of a scan")
+@allow(Scope.REVIEWER, Scope.TRAINER)
 async def list_reviews(scan: StoredScan, services: ServicesDep) -> ReviewList:
     """Return all reviews, oldest first."""
     found = await asyncio.to_thread(services.store.reviews, scan.id)

@@ -12,6 +12,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from detector.errors import ImageError
 from detector.policy import Reason, Verdict
+from serving.access.gate import GuardedRoute, allow
+from serving.access.keys import Scope
 from serving.dependencies import NO_NUL, BudgetMs, IdempotencyKey, ServicesDep, StoredScan
 from serving.display import display_form, thumbnail
 from serving.errors import NotFoundError, OverloadedError, StoreUnavailableError
@@ -24,7 +26,7 @@ from serving.store.scans import ScanFilter
 
 __all__ = ["router", "scan_out"]
 
-router = APIRouter(prefix="/v1/scans", tags=["scans"])
+router = APIRouter(prefix="/v1/scans", tags=["scans"], route_class=GuardedRoute)
 
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _BODY: Final[dict[str, Any]] = {
@@ -33,6 +35,7 @@ _BODY: Final[dict[str, Any]] = {
         for name, text in (
             ("item_id", "Raw bodies only: the parcel's own number."),
             ("scanner_id", "Raw bodies only."),
+            ("scan_number", "Raw bodies only: the scanner's own number of this scan, used once."),
             ("lane", "Raw bodies only."),
             ("view", "Raw bodies only: the view's name."),
         )
@@ -59,12 +62,16 @@ EXTRA_SCHEMAS: Final = (ScanMetadata,)
 
 
 @router.post("", status_code=201, response_model=ScanOut, openapi_extra=_BODY, summary="Screen one parcel's scan")
+@allow(Scope.SCANNER)
 async def post_scan(request: Request, services: ServicesDep, budget_ms: BudgetMs, key: IdempotencyKey) -> Response:
     """Answer with a verdict within the budget; what is answered is stored."""
-    clock = Clock.start(budget_ms)
+    clock = Clock.start(budget_ms or services.settings.budget_ms)
     services.pool.check_room()
     with _open_request(services, request):
         posted = await read_scan(request, services.settings)
+        if budget_ms is None:
+            clock = clock.within(services.scanners.of(posted.metadata.scanner_id).budget_ms)
+        key = key or posted.own_key
         async with services.key_locks.setdefault(key, asyncio.Lock()) if key else nullcontext():
             first = await services.screening.first_answer(key) if key else None
             if first is not None:
@@ -99,6 +106,7 @@ def _open_request(services: Services, request: Request) -> Iterator[None]:
 
 
 @router.get("", summary="List scans, newest first")
+@allow(Scope.REVIEWER, Scope.TRAINER)
 async def list_scans(  # noqa: PLR0917 - each is a named query parameter
     services: ServicesDep,
     verdict: Verdict | None = None,
@@ -123,6 +131,7 @@ async def list_scans(  # noqa: PLR0917 - each is a named query parameter
 
 
 @router.get("/{scan_id}", summary="Read a scan back")
+@allow(Scope.SCANNER, Scope.REVIEWER, Scope.TRAINER)
 async def get_scan(scan: StoredScan) -> ScanOut:
     """Return the answer as it was given, with what has come since: late result and review."""
     return scan_out(scan)
@@ -134,6 +143,7 @@ async def get_scan(scan: StoredScan) -> ScanOut:
     responses={200: {"content": {"image/*": _BINARY}, "description": "The image"}},
     summary="Fetch the image of a view",
 )
+@allow(Scope.REVIEWER, Scope.TRAINER)
 async def get_image(
     scan: StoredScan,
     name: str,

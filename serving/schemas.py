@@ -24,6 +24,7 @@ from detector.taxonomy import ATTRIBUTES, LABELS, Group
 
 __all__ = [
     "VIEW_NAME_PATTERN",
+    "AlarmRank",
     "AnnotationIn",
     "AnnotationOut",
     "DetectionOut",
@@ -80,6 +81,11 @@ class ScanMetadata(_Strict):
 
     item_id: Word | None = Field(default=None, description="The parcel's own number.", examples=["RR473124829CA"])
     scanner_id: Word | None = Field(default=None, examples=["hub-3-belt-1"])
+    scan_number: Word | None = Field(
+        default=None,
+        description="The scanner's own number of this scan, used once: a post that repeats it gets the first answer.",
+        examples=["20261122-004711"],
+    )
     lane: Word | None = Field(default=None, examples=["A"])
     views: list[ViewName] | None = Field(default=None, description="Names of the views in the order of the parts.")
     captured_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = Field(
@@ -125,6 +131,15 @@ class TimingsOut(BaseModel):
     inference: float = Field(description="Longest inference of a view.")
     store: float = Field(description="Making the images durable, while the model runs.")
     total: float = Field(description="From the request's headers to the record's writing; Server-Timing has the whole.")
+
+
+class AlarmRank(BaseModel):
+    """Place of an alarm among those of its lane in the hour before it."""
+
+    rank: int = Field(description="1 for the highest score.")
+    alarms_last_hour: int = Field(description="This one too.")
+    allowed: int = Field(description="Alarms an hour that people of this lane can open.")
+    within: bool = Field(description="Whether the rank is within what is allowed; the verdict is alarm either way.")
 
 
 class LateResult(BaseModel):
@@ -204,6 +219,9 @@ class ScanOut(BaseModel):
     item_id: str | None
     scanner_id: str | None
     lane: str | None
+    scan_number: str | None = None
+    flags: list[str] = Field(default_factory=list, description="What is odd about the metadata: item_id_check_digit.")
+    alarm_rank: AlarmRank | None = Field(default=None, description="Only where the lane has an alarm budget.")
     captured_at: datetime | None = None
     tags: dict[str, str]
     late_result: LateResult | None = Field(

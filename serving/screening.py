@@ -12,10 +12,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -27,7 +27,8 @@ from detector import __version__
 from detector.errors import ImageError, ImageTooLargeError
 from detector.image_headers import read_header
 from detector.images import ImageLimits, decode
-from detector.policy import Reason, ViewOutcome, decide
+from detector.policy import Reason, ViewOutcome, above_threshold, decide
+from serving.alarms import AlarmRanks
 from serving.answers import model_out, outcome_of, view_out
 from serving.errors import (
     BodyTooLargeError,
@@ -37,10 +38,12 @@ from serving.errors import (
     UnreadableViewError,
 )
 from serving.ids import IdMaker
-from serving.inference import InferencePool
+from serving.inference import InferencePool, ScanDetector
 from serving.intake import PostedScan, PostedView
+from serving.item_ids import WRONG_CHECK_DIGIT, has_wrong_check_digit
 from serving.late import LateWork
-from serving.schemas import ScanOut, TimingsOut
+from serving.scanners import Scanners
+from serving.schemas import AlarmRank, ScanMetadata, ScanOut, TimingsOut
 from serving.settings import Settings
 from serving.store.images import ImageStore
 from serving.store.scans import NewScan, ScanStore
@@ -63,6 +66,10 @@ class Clock:
     def start(cls, budget_ms: int) -> Clock:
         """Return a clock that starts now."""
         return cls(datetime.now(UTC), time.monotonic(), budget_ms)
+
+    def within(self, budget_ms: int | None) -> Clock:
+        """Return the same with another budget, where one is given."""
+        return self if budget_ms is None else replace(self, budget_ms=budget_ms)
 
     def elapsed_ms(self) -> float:
         """Return the time since the scan came."""
@@ -95,13 +102,24 @@ class Screening:
     """Answers scans with one detector and one store."""
 
     def __init__(
-        self, settings: Settings, pool: InferencePool, store: ScanStore, images: ImageStore, late: LateWork
+        self,
+        settings: Settings,
+        pool: InferencePool,
+        store: ScanStore,
+        images: ImageStore,
+        late: LateWork,
+        *,
+        scanners: Scanners,
+        observers: Sequence[Callable[[ScanOut], None]] = (),
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._store = store
         self._images = images
         self._late = late
+        self._scanners = scanners
+        self._alarms = AlarmRanks()
+        self._observers = tuple(observers)
         self._new_id = IdMaker()
         self._limits = ImageLimits(max_pixels=settings.max_view_pixels)
         # Headers decide what a budget's answer says, so they must not wait behind a large picture that is decoded.
@@ -139,7 +157,8 @@ class Screening:
         pictures = await self._decode(posted.views, headers, clock.left_s(reserve_ms))
         decoded_ms = clock.elapsed_ms() - arrived_ms
         keeping = asyncio.create_task(self._keep_images(posted.views))
-        jobs = [None if p.image_rgb is None else self._pool.submit(p.image_rgb) for p in pictures]
+        detector = self._pool.detector  # the same for all views, and for what the answer says of it
+        jobs = [None if p.image_rgb is None else self._pool.submit(p.image_rgb, detector) for p in pictures]
         results = [job.result for job in jobs if job is not None]
         if results:
             await asyncio.wait(results, timeout=clock.left_s(reserve_ms))
@@ -154,7 +173,7 @@ class Screening:
             store=round(store_ms, 3),
             total=round(clock.elapsed_ms(), 3),
         )
-        answer = self._answer(posted, pictures, outcomes, clock, timings)
+        answer = self._answer(posted, pictures, outcomes, clock, timings, detector=detector)
         new = NewScan(
             answer=answer,
             text=answer.model_dump_json(),
@@ -172,6 +191,8 @@ class Screening:
             return same_scan(first, posted), True
         if unfinished:
             self._late.adopt(answer.id, {view.name: job for view, job in zip(posted.views, jobs, strict=True)})
+        for observe in self._observers:
+            observe(answer)
         _log.info("scan %s %s %.0f ms", answer.id, answer.verdict, clock.elapsed_ms())
         return new.text, False
 
@@ -228,15 +249,18 @@ class Screening:
         outcomes: Sequence[ViewOutcome],
         clock: Clock,
         timings: TimingsOut,
+        *,
+        detector: ScanDetector,
     ) -> ScanOut:
-        detector = self._pool.detector
-        thresholds = detector.thresholds(self._settings.operating_point)
+        metadata = posted.metadata
+        scanner = self._scanners.of(metadata.scanner_id)
+        thresholds = detector.thresholds(scanner.operating_point)
         decision = decide(outcomes, thresholds)
         scan_id = self._new_id()
         path = f"/v1/scans/{scan_id}"
         links = {"self": path, "reviews": f"{path}/reviews", "desk": f"/review/scans/{scan_id}"}
         links |= {f"image:{view.name}": f"{path}/views/{view.name}/image" for view in posted.views}
-        metadata = posted.metadata
+        wrong_id = metadata.item_id is not None and has_wrong_check_digit(metadata.item_id)
         return ScanOut(
             id=scan_id,
             verdict=decision.verdict,
@@ -246,7 +270,7 @@ class Screening:
                 for picture, outcome in zip(pictures, outcomes, strict=True)
             ],
             model=model_out(detector),
-            operating_point=self._settings.operating_point or detector.card.operating_point,
+            operating_point=scanner.operating_point or detector.card.operating_point,
             thresholds=thresholds,
             timings_ms=timings,
             budget_ms=clock.budget_ms,
@@ -254,12 +278,28 @@ class Screening:
             item_id=metadata.item_id,
             scanner_id=metadata.scanner_id,
             lane=metadata.lane,
+            scan_number=metadata.scan_number,
+            flags=[WRONG_CHECK_DIGIT] if wrong_id else [],
+            alarm_rank=self._alarm_rank(outcomes, thresholds, metadata, scanner.alarms_per_hour),
             captured_at=metadata.captured_at,
             tags=metadata.tags,
             late_result=None,
             review=None,
             links=links,
         )
+
+    def _alarm_rank(
+        self,
+        outcomes: Sequence[ViewOutcome],
+        thresholds: Mapping[str, float],
+        metadata: ScanMetadata,
+        allowed: int | None,
+    ) -> AlarmRank | None:
+        read = [outcome.detections for outcome in outcomes if outcome.detections is not None]
+        scores = [found.score for detections in read for found in above_threshold(detections, thresholds)]
+        if not scores or allowed is None:
+            return None
+        return self._alarms.rank(metadata.scanner_id, metadata.lane, max(scores), allowed)
 
 
 def same_scan(first: tuple[str, str], posted: PostedScan) -> str:

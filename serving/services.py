@@ -14,16 +14,24 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from detector.errors import ModelError
+from detector.quality import flaw_of
+from serving.access.gate import Gate
+from serving.access.keys import KeyStore
 from serving.errors import BadSettingsError
 from serving.inference import BLANK_RGB, InferencePool, ScanDetector
 from serving.late import LateWork
+from serving.live import Board
+from serving.model_swap import ModelSwap
 from serving.retention import Retainer
+from serving.scanners import Scanners, load_scanners
+from serving.schemas import ScanOut
 from serving.screening import Screening
 from serving.settings import Settings
 from serving.store.database import Database
 from serving.store.images import DiskImages, ImageStore
 from serving.store.remote_images import RemoteImages
-from serving.store.scans import ScanStore
+from serving.store.scans import ScanFilter, ScanStore
+from serving.telemetry import Telemetry
 
 __all__ = ["Services", "open_services", "open_store"]
 
@@ -33,12 +41,16 @@ class Services:
     """What routes work with."""
 
     settings: Settings
-    detector: ScanDetector
     pool: InferencePool
     store: ScanStore
+    gate: Gate
     images: ImageStore
     thumbnails: Path
     screening: Screening
+    scanners: Scanners
+    swap: ModelSwap
+    telemetry: Telemetry
+    board: Board
     open_requests: int = 0
     open_bytes: int = 0
     # Pictures for people must not take the cores from scans.
@@ -47,6 +59,11 @@ class Services:
     export_slot: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     # One lock for each key in use, so that a retry that overtakes the first post waits for its answer.
     key_locks: weakref.WeakValueDictionary[str, asyncio.Lock] = field(default_factory=weakref.WeakValueDictionary)
+
+    @property
+    def detector(self) -> ScanDetector:
+        """The model that serves now."""
+        return self.pool.detector
 
 
 def open_store(settings: Settings) -> tuple[ScanStore, ImageStore]:
@@ -76,9 +93,11 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
     """Open the store, warm the model up, take over left-over work, and close everything at the end.
 
     Raises:
-        ModelError: the model fails on its first image or lacks the operating point.
+        ModelError: the model fails on its first image.
+        BadSettingsError: the model lacks an operating point, or the database or the scanners' file is amiss.
     """
-    thresholds = detector.thresholds(settings.operating_point)
+    scanners = load_scanners(settings)
+    lowest = scanners.check(detector)
     store, images = await asyncio.to_thread(open_store, settings)
     thumbnails = settings.data_dir / "thumbnails"
     try:
@@ -87,18 +106,33 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
             detector,
             sessions=settings.sessions,
             queue_limit=settings.queue_limit,
-            min_score=min(settings.min_score, *thresholds.values()),  # an alarm must never be cut off
+            min_score=min(settings.min_score, lowest),  # an alarm must never be cut off
+            check=flaw_of if settings.quality_checks else None,
         )
-        late = LateWork(pool, store, images, operating_point=settings.operating_point, attempts=settings.late_attempts)
-        screening = Screening(settings, pool, store, images, late)
-        with closing(screening):
+        late = LateWork(pool, store, images, scanners=scanners, attempts=settings.late_attempts)
+        telemetry, board = Telemetry(), Board()
+        screening = Screening(
+            settings, pool, store, images, late, scanners=scanners, observers=(telemetry.scan, board.scan)
+        )
+        swap = ModelSwap(settings, pool, scanners, telemetry.serve)
+        gate = Gate(KeyStore(store.database), settings)
+        with closing(screening), closing(gate):
             async with pool:
                 if settings.warm_up:
                     await _warm_up(pool)
                 async with late, Retainer(settings, store, images):
-                    yield Services(settings, detector, pool, store, images, thumbnails, screening)
+                    services = Services(
+                        settings, pool, store, gate, images, thumbnails, screening, scanners, swap, telemetry, board
+                    )
+                    telemetry.watch(pool, lambda: services.open_requests)
+                    board.restore(await asyncio.to_thread(_latest, store))
+                    yield services
     finally:
         store.database.close()
+
+
+def _latest(store: ScanStore) -> list[ScanOut]:
+    return [ScanOut.model_validate_json(scan.answer) for scan in store.find(ScanFilter(), before=None, limit=60)]
 
 
 async def _warm_up(pool: InferencePool) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from detector.images import ImageLimits
+from serving.errors import BadSettingsError
 
-__all__ = ["MAX_BUDGET_MS", "MIN_BUDGET_MS", "Settings", "loopback"]
+__all__ = ["MAX_BUDGET_MS", "MIN_BUDGET_MS", "Settings", "settings_from"]
 
 MIN_BUDGET_MS: Final = 1
 MAX_BUDGET_MS: Final = 60_000
@@ -33,6 +35,15 @@ class Settings(BaseSettings):
         default=(),
         description="Host names that requests may name, with commas between them. "
         "Empty: loopback names when bound to loopback, else any.",
+    )
+    requests_per_minute: int = Field(
+        default=6000, ge=1, description="Requests that a key may make a minute, unless it was made with its own limit."
+    )
+    session_hours: int = Field(
+        default=12, ge=1, le=720, description="Hours after which people at the desk sign in again."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="text: log lines for people; json: one object a line, with the request's id."
     )
     data_dir: Path = Field(
         default=Path("parcelray-data"), description="Folder of the embedded store: database and images."
@@ -61,8 +72,23 @@ class Settings(BaseSettings):
     model_file: Path | None = Field(
         default=None, description="ONNX model with its card; the default is the shipped model."
     )
+    models_dir: Path | None = Field(
+        default=None, description="Folder of models that POST /v1/model may serve; the default is in the data folder."
+    )
     operating_point: str | None = Field(
         default=None, description="Named thresholds of the card; the default is the card's own."
+    )
+    scanners_file: Path | None = Field(
+        default=None, description="TOML file with operating point, budget and alarms an hour of single scanners."
+    )
+    alarms_per_hour: int | None = Field(
+        default=None, ge=1, description="Alarms an hour that people of a lane can open; more are ranked, never dropped."
+    )
+    quality_checks: bool = Field(
+        default=True, description="Refer views that are blank, saturated or blurred, whatever the model says."
+    )
+    invalid_item_ids: Literal["flag", "refuse"] = Field(
+        default="flag", description="What becomes of a scan whose item id fails the check digit of UPU S10."
     )
     min_score: float = Field(
         default=0.05, ge=0, le=1, description="Detections below this score are not kept (never thresholds)."
@@ -129,12 +155,30 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'parcelray.sqlite'}"
 
     @property
+    def models(self) -> Path:
+        """The folder of models to choose from."""
+        return self.models_dir or self.data_dir / "models"
+
+    @property
     def hosts(self) -> tuple[str, ...]:
         """Host names that are answered; empty means any."""
         # Without this a web page could reach a loopback service under its own name (DNS rebinding).
-        return self.allowed_hosts or (_LOOPBACK if loopback(self.host) else ())
+        return self.allowed_hosts or (_LOOPBACK if self.on_loopback else ())
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the service is reachable from this machine only."""
+        return self.host in _LOOPBACK
 
 
-def loopback(host: str) -> bool:
-    """Return whether an address is reachable from this machine only."""
-    return host in _LOOPBACK
+def settings_from(given: Mapping[str, object]) -> Settings:
+    """Return settings from arguments; those that are None come from the environment or are defaults.
+
+    Raises:
+        BadSettingsError: a value makes no sense; the message says which.
+    """
+    try:
+        return Settings.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        lines = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise BadSettingsError(f"settings: {lines}") from None

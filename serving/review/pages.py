@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
@@ -15,12 +16,16 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from detector import __version__
+from detector.policy import Verdict
 from detector.taxonomy import ATTRIBUTES, LABELS, TAXONOMY, Group
+from serving.access.gate import PUBLIC, PageRoute, allow
+from serving.access.keys import Scope
 from serving.dependencies import NO_NUL, ServicesDep, StoredScan
 from serving.reviews import review_out
 from serving.scans import scan_out
 from serving.schemas import ReviewOut, ScanOut, ViewOut
 from serving.services import Services
+from serving.status import checks_of
 from serving.store.scans import ScanFilter
 
 __all__ = ["install"]
@@ -29,6 +34,7 @@ _HERE: Final = Path(__file__).parent
 _PAGE: Final = 60
 _COUNT_LIMIT: Final = 1000
 _LABEL_KEYS: Final = "1234567890-="
+_COLOURS: Final = {info.name: "#{:02x}{:02x}{:02x}".format(*info.colour_rgb) for info in TAXONOMY.values()}
 Show = Literal["todo", "alarm", "refer", "clear", "reviewed", "all"]
 _SHOWN: Final[Mapping[str, tuple[str, ScanFilter]]] = MappingProxyType(
     {
@@ -42,7 +48,7 @@ _SHOWN: Final[Mapping[str, tuple[str, ScanFilter]]] = MappingProxyType(
 )
 
 _templates = Jinja2Templates(_HERE / "templates")
-_router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+_router = APIRouter(include_in_schema=False, route_class=PageRoute, default_response_class=HTMLResponse)
 
 
 def install(app: FastAPI) -> None:
@@ -52,12 +58,14 @@ def install(app: FastAPI) -> None:
 
 
 @_router.get("/")
+@allow(PUBLIC)
 async def home() -> RedirectResponse:
     """Lead to the desk."""
     return RedirectResponse("/review", 307)
 
 
 @_router.get("/review")
+@allow(Scope.REVIEWER)
 async def list_page(
     request: Request,
     services: ServicesDep,
@@ -83,6 +91,7 @@ async def list_page(
 
 
 @_router.get("/review/scans/{scan_id}")
+@allow(Scope.REVIEWER)
 async def scan_page(request: Request, services: ServicesDep, scan: StoredScan, show: Show = "todo") -> HTMLResponse:
     """Show one scan with its boxes and the tools to judge it."""
     answer = scan_out(scan)
@@ -102,6 +111,46 @@ async def scan_page(request: Request, services: ServicesDep, scan: StoredScan, s
     return _templates.TemplateResponse(request, "scan.html", context)
 
 
+@_router.get("/live")
+@allow(Scope.REVIEWER)
+async def live_page(request: Request, services: ServicesDep) -> HTMLResponse:
+    """Show the latest verdicts of every lane; the page keeps itself up to date."""
+    context = await _context(services) | await _board(services)
+    return _templates.TemplateResponse(request, "live.html", context)
+
+
+@_router.get("/live/board")
+@allow(Scope.REVIEWER)
+async def live_board(request: Request, services: ServicesDep) -> HTMLResponse:
+    """Return the part of the live page that changes."""
+    return _templates.TemplateResponse(request, "board.html", await _board(services))
+
+
+async def _board(services: Services) -> dict[str, Any]:
+    lanes = services.board.lanes()
+    return {
+        "lanes": lanes,
+        "what": {scan.id: _what(scan) for lane in lanes for scan in lane.latest},
+        "shown": {scan.id: _shown(scan) for lane in lanes for scan in lane.latest},
+        "checks": await checks_of(services),
+        "waiting": services.pool.waiting,
+        "now": datetime.now(UTC),
+        "colours": _COLOURS,
+    }
+
+
+def _shown(scan: ScanOut) -> ViewOut:
+    """Return the first view that alarms, or the first."""
+    return next((view for view in scan.views if any(found.alarm for found in view.detections)), scan.views[0])
+
+
+def _what(scan: ScanOut) -> str:
+    found = _labels(scan.views)
+    if not found and scan.verdict is Verdict.CLEAR:
+        return "nothing found"
+    return ", ".join(found or scan.reasons).replace("_", " ")
+
+
 async def _context(services: Services) -> dict[str, Any]:
     todo = await asyncio.to_thread(services.store.count, _SHOWN["todo"][1], limit=_COUNT_LIMIT)
     return {
@@ -109,7 +158,7 @@ async def _context(services: Services) -> dict[str, Any]:
         "model": services.detector.card,
         "model_sha256": services.detector.model_sha256,
         "software": __version__,
-        "colours": {info.name: "#{:02x}{:02x}{:02x}".format(*info.colour_rgb) for info in TAXONOMY.values()},
+        "colours": _COLOURS,
     }
 
 
@@ -149,7 +198,7 @@ def _page_data(scan: ScanOut, reviews: list[ReviewOut], show: Show, following: s
         ],
         "inferred": all(view.inferred for view in views),
         "review": reviews[-1].model_dump(mode="json") if reviews else None,
-        "colours": {info.name: "#{:02x}{:02x}{:02x}".format(*info.colour_rgb) for info in TAXONOMY.values()},
+        "colours": _COLOURS,
         "post": scan.links["reviews"],
         "next": f"/review/scans/{following}?show={show}" if following else f"/review?show={show}",
     }

@@ -21,7 +21,19 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["Base", "Detection", "ErasedImage", "Evidence", "EvidenceHead", "Review", "Scan", "UtcDateTime", "View"]
+__all__ = [
+    "AccessKey",
+    "Base",
+    "Detection",
+    "ErasedImage",
+    "Evidence",
+    "EvidenceHead",
+    "Review",
+    "Scan",
+    "SignIn",
+    "UtcDateTime",
+    "View",
+]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -169,3 +181,27 @@ class ErasedImage(Base):
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     erased_at: Mapped[datetime]
     removed: Mapped[bool]
+
+
+class AccessKey(Base):
+    """An API key: never its text, only the hash of its secret."""
+
+    __tablename__ = "access_keys"
+
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    name: Mapped[str] = mapped_column(String(128))
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]]
+    requests_per_minute: Mapped[int | None]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class SignIn(Base):
+    """A person's session at the desk, begun with a key."""
+
+    __tablename__ = "sign_ins"
+
+    secret_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key_id: Mapped[str] = mapped_column(ForeignKey("access_keys.id"), index=True)
+    expires_at: Mapped[datetime]

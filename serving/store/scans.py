@@ -125,8 +125,8 @@ class ScanStore:
         with self.database.reading() as session:
             return session.scalars(query).all()
 
-    def add_review(self, review: ReviewOut) -> None:
-        """Keep a review and make it the scan's current one."""
+    def add_review(self, review: ReviewOut, key_id: str | None = None) -> None:
+        """Keep a review, made with a key, and make it the scan's current one."""
         annotations = canonical([item.model_dump(mode="json") for item in review.annotations])
         with self.database.writing() as session:
             scan = session.get_one(Scan, review.scan_id, with_for_update=True)
@@ -148,6 +148,7 @@ class ScanStore:
                 "review_id": review.id,
                 "decision": review.decision.value,
                 "reviewer": review.reviewer,
+                "key_id": key_id,
                 "annotations_sha256": sha256_of(annotations),
                 "note_sha256": sha256_of(review.note),
                 "created_at": review.created_at.isoformat(),

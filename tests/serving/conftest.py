@@ -129,7 +129,7 @@ def start_server(tiny_model_path: Path) -> StartServer:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PARCELRAY_QUALITY_CHECKS": "false"},
         )
         assert process.stdout is not None
         first = process.stdout.readline()
@@ -188,7 +188,7 @@ def serve_in_thread() -> ServeInThread:
 
     @contextmanager
     def run(detector: ScanDetector, **settings: object) -> Iterator[httpx.Client]:
-        values = {"warm_up": False, **settings}
+        values = {"warm_up": False, "quality_checks": False, **settings}  # plain pictures are blank
         app = create_app(Settings.model_validate(values), detector)
         runner = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="on"))
         thread = threading.Thread(target=runner.run)

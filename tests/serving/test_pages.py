@@ -26,7 +26,7 @@ def test_every_answer_has_the_security_headers(client: httpx.Client, path: str) 
     assert "http" not in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     assert "Access-Control-Allow-Origin" not in headers
     assert "server" not in headers
 

@@ -1,0 +1,67 @@
+"""Looks at a view before anybody trusts what a model says of it: is there a picture at all, and a sharp one?
+
+The limits were chosen on 400 rendered scans, drawn at random from five catalogues; of 300 others, 2 were called blank
+and none anything else. Views are judged at 640 pixels of their longer side, so that the same parcel gets the same
+answer from a fine and a coarse scanner. A parcel that is cut off by the edge is not told from a good one: conveyor and
+tray touch the edges of good views as often.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Flaw", "flaw_of"]
+
+_SIDE: Final = 640
+_MIN_CONTRAST: Final = 16.0  # grey levels between the darkest and the brightest half per cent; renders: 27 at 0.5 %
+_BLACK_LEVEL: Final = 8
+_MAX_BLACK: Final = 0.45  # share of pixels that nothing came through; renders: 0.29 at 99.5 %
+_MIN_SHARPNESS: Final = 0.28  # renders: 0.29 at the least; blurred by 2 pixels: 0.22 at the median
+_NOISE_FLOOR: Final = 0.3
+
+
+class Flaw(StrEnum):
+    """What is wrong with a view."""
+
+    BLANK = "blank"
+    SATURATED = "saturated"
+    BLURRED = "blurred"
+
+
+def flaw_of(image_rgb: NDArray[np.uint8]) -> Flaw | None:
+    """Return what makes an (H, W, 3) view unfit to be cleared, or None."""
+    small = _small(image_rgb)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    if _contrast(grey) < _MIN_CONTRAST:
+        return Flaw.BLANK
+    # Coloured pictures show thick steel as a dark blue: black means that no channel has anything.
+    brightest = cv2.max(cv2.max(small[..., 0], small[..., 1]), small[..., 2])
+    if np.count_nonzero(brightest <= _BLACK_LEVEL) > _MAX_BLACK * brightest.size:
+        return Flaw.SATURATED
+    return Flaw.BLURRED if _sharpness(grey) < _MIN_SHARPNESS else None
+
+
+def _small(image_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = image_rgb.shape[:2]
+    scale = _SIDE / max(height, width)
+    if scale >= 1:
+        return image_rgb
+    size_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(image_rgb, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _contrast(grey: NDArray[np.uint8] | cv2.typing.MatLike) -> float:
+    low, high = np.percentile(grey, (0.5, 99.5))
+    return float(high - low)
+
+
+def _sharpness(grey: NDArray[np.uint8] | cv2.typing.MatLike) -> float:
+    """Return the strength of detail of about one pixel against detail of two to four pixels."""
+    pixels = grey.astype(np.float32)
+    fine, middle, coarse = (cv2.GaussianBlur(pixels, (0, 0), sigma) for sigma in (1, 2, 4))
+    return float(np.std(pixels - fine)) / max(float(np.std(middle - coarse)), _NOISE_FLOOR)

@@ -1,0 +1,95 @@
+"""What a site sets for each of its scanners: a TOML file with one table a scanner, under its `scanner_id`.
+
+[hub-3-belt-1]
+operating_point = "balanced"  # named thresholds of the model's card
+budget_ms = 250
+alarms_per_hour = 20          # for each lane of it
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from detector.errors import ParcelRayError
+from serving.errors import BadSettingsError
+from serving.inference import ScanDetector
+from serving.settings import MAX_BUDGET_MS, MIN_BUDGET_MS, Settings
+
+__all__ = ["Scanner", "Scanners", "load_scanners"]
+
+
+class Scanner(BaseModel):
+    """What is set for one scanner; what is not, holds as for all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    operating_point: str | None = Field(default=None, description="Named thresholds of the model's card.")
+    budget_ms: int | None = Field(
+        default=None, ge=MIN_BUDGET_MS, le=MAX_BUDGET_MS, description="Time to answer in without X-Budget-Ms."
+    )
+    alarms_per_hour: int | None = Field(default=None, ge=1, description="Alarms that people can open, for each lane.")
+
+
+_Tables = TypeAdapter(dict[str, Scanner])
+
+
+class Scanners:
+    """Settings by scanner; one that is not in the file, and scans without a scanner id, have the service's."""
+
+    def __init__(self, settings: Settings, by_id: Mapping[str, Scanner] = MappingProxyType({})) -> None:
+        self._of_all = Scanner(
+            operating_point=settings.operating_point,
+            budget_ms=settings.budget_ms,
+            alarms_per_hour=settings.alarms_per_hour,
+        )
+        self._by_id = {
+            name: self._of_all.model_copy(update=scanner.model_dump(exclude_none=True))
+            for name, scanner in by_id.items()
+        }
+
+    def of(self, scanner_id: str | None) -> Scanner:
+        """Return what holds for a scanner."""
+        return self._of_all if scanner_id is None else self._by_id.get(scanner_id, self._of_all)
+
+    def check(self, detector: ScanDetector) -> float:
+        """Return the lowest threshold of any operating point in use.
+
+        Raises:
+            BadSettingsError: the model has no such operating point.
+        """
+        lowest = 1.0
+        for name, scanner in {"": self._of_all, **self._by_id}.items():
+            try:
+                lowest = min(lowest, *detector.thresholds(scanner.operating_point).values())
+            except (ParcelRayError, KeyError) as error:
+                who = f"scanner {name!r}" if name else "the service"
+                points = ", ".join(detector.card.thresholds)
+                raise BadSettingsError(
+                    f"{who}: the model has no operating point {scanner.operating_point!r}; it has {points}"
+                ) from error
+        return lowest
+
+
+def load_scanners(settings: Settings) -> Scanners:
+    """Return the settings of a site's scanners.
+
+    Raises:
+        BadSettingsError: the file is missing or makes no sense; the message says where.
+    """
+    path: Path | None = settings.scanners_file
+    if path is None:
+        return Scanners(settings)
+    try:
+        return Scanners(settings, _Tables.validate_python(tomllib.loads(path.read_text("utf-8"))))
+    except OSError as error:
+        raise BadSettingsError(f"scanners_file {path}: {error.strerror}; correct PARCELRAY_SCANNERS_FILE") from error
+    except ValidationError as error:
+        lines = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise BadSettingsError(f"scanners_file {path}: {lines}") from None
+    except ValueError as error:
+        raise BadSettingsError(f"scanners_file {path}: no TOML: {error}") from error
