@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from detector import __version__
-from serving import export, problems, reviews, scans, status
+from serving import export, problems, reviews, scans, status, threat_reports
 from serving.inference import ScanDetector
 from serving.middleware import Guard
 from serving.review import pages
@@ -44,7 +44,7 @@ def create_app(settings: Settings, detector: ScanDetector) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(Guard, settings=settings)
-    for router in (scans.router, reviews.router, export.router, status.router):
+    for router in (scans.router, threat_reports.router, reviews.router, export.router, status.router):
         app.include_router(router)
     pages.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
