@@ -12,7 +12,13 @@ import pydicom
 import pytest
 from numpy.typing import NDArray
 from pydicom.encaps import encapsulate
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGLosslessSV1
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    JPEGLosslessSV1,
+)
 
 from detector.dicos import read_dx, read_pixels
 from detector.dicos_writing import write_dx
@@ -74,7 +80,7 @@ def test_another_reader_finds_what_the_standard_asks_for(view: NDArray[np.uint16
     [(ImplicitVRLittleEndian, True, True), (ExplicitVRBigEndian, False, False)],
     ids=["implicit", "big-endian"],
 )
-def test_every_uncompressed_syntax_is_read(view: NDArray[np.uint16], syntax: str, implicit: bool, little: bool) -> None:
+def test_every_uncompressed_syntax_is_read(view: NDArray[np.uint16], syntax: UID, implicit: bool, little: bool) -> None:
     def change(file: pydicom.Dataset) -> None:
         file.file_meta.TransferSyntaxUID = syntax
         if not little:

@@ -32,7 +32,7 @@ def seeds() -> list[bytes]:
 
 def mutated(rng: np.random.Generator, files: Sequence[bytes]) -> bytes:
     """Return one of the files with one to six changes, most of them in its head, where the structure is."""
-    data = bytearray(files[rng.integers(len(files))])
+    data = bytearray(files[int(rng.integers(len(files)))])
     for _ in range(rng.integers(1, 7)):
         head = min(len(data), 1700)
         at = int(rng.integers(128, head)) if head > 128 else 0
@@ -51,7 +51,7 @@ def mutated(rng: np.random.Generator, files: Sequence[bytes]) -> bytes:
             case 4:
                 data[at:at] = rng.bytes(int(rng.integers(1, 40)))
             case 5:  # a piece of another file, which may be a whole element
-                other = files[rng.integers(len(files))]
+                other = files[int(rng.integers(len(files)))]
                 start = int(rng.integers(132, 1500))
                 data[at:at] = other[start : start + int(rng.integers(1, 200))]
             case 6:

@@ -45,7 +45,9 @@ def test_a_dicos_file_is_screened_and_reported(client: httpx.Client) -> None:
     assert (original.content, original.headers["Content-Type"]) == (data, "application/dicom")
     shown = client.get(image)
     assert shown.headers["Content-Type"] == "image/png"
-    assert np.array_equal(cv2.imdecode(np.frombuffer(shown.content, np.uint8), cv2.IMREAD_COLOR), decode(data))
+    picture = cv2.imdecode(np.frombuffer(shown.content, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert np.array_equal(picture, decode(data))
     tdr = report_of(client, scan["id"])
     posted = read_dx(data)
     assert (tdr.AlarmDecision, tdr.PatientID, tdr.StudyInstanceUID) == ("ALARM", "RR473124829CA", posted.study_uid)
