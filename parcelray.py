@@ -17,6 +17,7 @@ from typing import Final
 COMMANDS: Final = {
     "detect": ("detector.cli", "find weapons, parts and ammunition in image files"),
     "serve": ("serving.cli", "start the HTTP service and the review desk"),
+    "watch": ("serving.cli_watch", "screen the image files that scanners drop into a folder"),
     "catalogue": ("datasets.cli", "render, check, split and describe catalogues of annotated scans"),
     "train": ("training.cli_train", "train a model from one YAML file"),
     "evaluate": ("training.cli_evaluate", "measure an ONNX model on a catalogue"),
