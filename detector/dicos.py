@@ -42,7 +42,7 @@ _PLAIN_SYNTAXES: Final = {
 _META_AT: Final = 132
 _MAX_META_BYTES: Final = 1 << 16
 # A reader takes one to three reads an element; scanners write a few hundred elements.
-_MAX_READS: Final = 20_000
+_MAX_READS: Final = 5_000
 # Nothing that is looked at is longer.
 _MAX_VALUE_BYTES: Final = 1024
 _UNDEFINED: Final = 0xFFFFFFFF
@@ -121,6 +121,8 @@ def read_dx(data: bytes) -> DxFile:
     except RecursionError as error:
         raise ImageTooLargeError("the DICOS file nests its sequences too deeply; export it without them") from error
     except Exception as error:  # the parser raises whatever damaged bytes lead it to
+        if isinstance(error.__context__, ImageError):  # it wraps what stopped it
+            raise error.__context__ from None
         raise UnreadableImageError("the DICOS file is damaged; export it again") from error
 
 

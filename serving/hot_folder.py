@@ -156,14 +156,14 @@ class HotFolder:
             key = self._key(name, data)
             scan = self._screen(name, data, key)
         except (RefusedError, ImageTooLargeError, PermissionError) as error:
-            problem = error.problem if isinstance(error, RefusedError) else {"detail": str(error)}
             if isinstance(error, RefusedError) and error.status not in _ABOUT_THE_FILE:
                 raise
             seen = self._seen[path]
             seen.retry_at = seen.since + _GRACE * self.settle_s
             if time.monotonic() < seen.retry_at or _stamp_of(path) != seen.stamp:
                 return False  # a slow writer may still have it open
-            self._put_away(path, FAILED, key, {"problem": problem or {"detail": str(error)}}, None)
+            problem = getattr(error, "problem", None) or {"detail": str(error)}
+            self._put_away(path, FAILED, key, {"problem": problem}, None)
             self.say(f"{_shown(str(name))}: FAILED ({error})")
         else:
             report = self.client.threat_report(scan.id) if is_dicos(data) else None
@@ -201,10 +201,11 @@ class HotFolder:
         _write(_beside(target, ".json"), (json.dumps(words, indent=1) + "\n").encode())
         path.rename(target)
         _sync(target.parent)
-        for folder in path.parents:
-            if folder == self._claimed or any(folder.iterdir()):
-                break
-            folder.rmdir()
+        with suppress(OSError):  # the first one that is not empty
+            for folder in path.parents:
+                if folder == self._claimed:
+                    break
+                folder.rmdir()
 
 
 def _files(folder: Path, skip: tuple[str, ...]) -> Iterator[Path]:

@@ -178,10 +178,12 @@ def body_before_pixels(elements: bytes) -> bytes:
 
 
 def test_deep_sequences_and_endless_elements_are_refused() -> None:
-    open_item = struct.pack("<HH2sHI", 0x0008, 0x1110, b"SQ", 0, 0xFFFFFFFF) + struct.pack(
-        "<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF
-    )
-    for bomb in (open_item * 2_000, struct.pack("<HH2sH", 0x0009, 0x0010, b"LO", 0) * 100_000):
+    endless = 0xFFFFFFFF
+    sequence = struct.pack("<HH2sHI", 0x0008, 0x1110, b"SQ", 0, endless)
+    open_item = sequence + struct.pack("<HHI", 0xFFFE, 0xE000, endless)
+    item = struct.pack("<HHIHHI", 0xFFFE, 0xE000, endless, 0xFFFE, 0xE00D, 0)
+    deep, wide = open_item * 2_000, sequence + item * 100_000
+    for bomb in (deep, wide, struct.pack("<HH2sH", 0x0009, 0x0010, b"LO", 0) * 100_000):
         with pytest.raises(ImageTooLargeError):
             decode(body_before_pixels(bomb))
 
