@@ -80,8 +80,7 @@ async def read_scan(request: Request, settings: Settings) -> PostedScan:
     else:
         raise UnsupportedImageError(
             "expected Content-Type image/*, application/dicom, application/octet-stream or multipart/form-data, "
-            f"got {kind or 'none'}; "
-            "with curl add -H 'Content-Type: image/png'"
+            f"got {kind or 'none'}; with curl add -H 'Content-Type: image/png'"
         )
     for name, data in named:
         if not data:
@@ -90,7 +89,9 @@ async def read_scan(request: Request, settings: Settings) -> PostedScan:
     views = await asyncio.to_thread(
         lambda: tuple(PostedView(name, data, hashlib.sha256(data).hexdigest()) for name, data in named)
     )
-    return PostedScan(views, await asyncio.to_thread(_with_item_id, metadata, views))
+    if metadata.item_id is None and any(is_dicos(view.data) for view in views):
+        metadata = await asyncio.to_thread(_with_item_id, metadata, views)
+    return PostedScan(views, metadata)
 
 
 def media_type_of(request: Request) -> str:
@@ -201,12 +202,11 @@ def checked_metadata(value: str | bytes | Mapping[str, str]) -> ScanMetadata:
 
 
 def _with_item_id(metadata: ScanMetadata, views: Sequence[PostedView]) -> ScanMetadata:
-    """Take the parcel's number out of a DICOS file where the client gave none."""
-    if metadata.item_id is None:
-        for view in views:
-            with suppress(ImageError):  # it is refused in a moment, with the reason
-                if is_dicos(view.data) and (item_id := read_dx(view.data).item_id):
-                    return metadata.model_copy(update={"item_id": item_id})
+    """Take the parcel's number out of the first DICOS file that has one."""
+    for view in views:
+        with suppress(ImageError):  # it is refused in a moment, with the reason
+            if is_dicos(view.data) and (item_id := read_dx(view.data).item_id):
+                return metadata.model_copy(update={"item_id": item_id})
     return metadata
 
 
