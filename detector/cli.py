@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from detector.detector import Detector
     from detector.policy import Decision, Reason
 
-IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcs", ".dcm")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 A few kilobytes can claim a picture of a thousand gigapixels, and OpenCV returns half-grey pictures for files cut short.
 So format, size, pages and completeness are read here first, and only then is a decoder let near the bytes.
-Formats: PNG (W3C), JPEG (ITU T.81), BMP, WebP (RFC 9649); TIFF is in `detector.tiff_headers`.
+Formats: PNG (W3C), JPEG (ITU T.81), BMP, WebP (RFC 9649); others are in `detector.tiff_headers`, `detector.dicos`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import zlib
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from detector.dicos import is_dicos, read_dx
 from detector.errors import ImageTooLargeError, UnreadableImageError
 from detector.tiff_headers import exif_orientation, tiff_pages
 
 __all__ = ["FORMATS", "Header", "read_header"]
 
-FORMATS: Final = "PNG, JPEG, TIFF, BMP, WebP"
+FORMATS: Final = "PNG, JPEG, TIFF, BMP, WebP, DICOS DX"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 # Bounds the time of the walk through a file made of nothing else.
 _MAX_CHUNKS: Final = 50_000
@@ -47,7 +48,7 @@ class Header:
     """What a file says about its picture.
 
     Attributes:
-        format: "png", "jpeg", "bmp", "webp" or "tiff".
+        format: "png", "jpeg", "bmp", "webp", "tiff" or "dicos".
         sizes: width and height of each page as OpenCV decodes it, pixels; one entry unless a TIFF has two pages.
         orientation: EXIF orientation 1..8 that is still to be applied to the decoded picture.
         alpha: how opacity is stored; None where there is none, or none that can be trusted.
@@ -59,6 +60,11 @@ class Header:
     orientation: int = 1
     alpha: Alpha | None = "straight"
     inverted: bool = False
+
+    @property
+    def media_type(self) -> str:
+        """The file's media type."""
+        return "application/dicom" if self.format == "dicos" else f"image/{self.format}"
 
 
 def read_header(data: bytes) -> Header:
@@ -81,6 +87,8 @@ def read_header(data: bytes) -> Header:
             return _webp(data)
         if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             return _tiff(data)
+        if is_dicos(data):
+            return Header("dicos", (read_dx(data).resolution_wh,), alpha=None)
     except (struct.error, IndexError, OverflowError) as error:
         raise _cut_short() from error
     raise UnreadableImageError(f"{_guess(data)}; send the view as one of {FORMATS}")
@@ -95,8 +103,6 @@ def _guess(data: bytes) -> str:
     for magic, name in _OTHER_FORMATS:
         if start.startswith(magic):
             return f"this is a {name} file, not an image that can be screened"
-    if data[128:132] == b"DICM":
-        return "this is a DICOM or DICOS file, which is not read as a plain image"
     if data[4:8] == b"ftyp":
         return "this is an AVIF, HEIC or video file, not an image that can be screened"
     return "the format of the file is not known"

@@ -9,6 +9,7 @@ How values become 8-bit RGB, white = air:
 - A TIFF of two grey pages of the same size is a dual-energy view. Low energy penetrates less, so the darker page is
   the low one. Each page is divided by its white level, and `detector.colour` makes the picture.
 - EXIF orientation is applied; boxes refer to the upright view.
+- A DICOS DX file is turned to white = air first (`detector.dicos`), then treated as any grey picture.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.colour import dual_energy_to_rgb
+from detector.dicos import read_pixels
 from detector.errors import ImageTooLargeError, UnreadableImageError
 from detector.image_headers import Header, read_header
 
@@ -82,7 +84,7 @@ class ImageLimits:
 
 
 def decode(data: bytes, limits: ImageLimits | None = None) -> NDArray[np.uint8]:
-    """Return the (H, W, 3) RGB view in a PNG, JPEG, TIFF, BMP or WebP file.
+    """Return the (H, W, 3) RGB view in a PNG, JPEG, TIFF, BMP, WebP or DICOS DX file.
 
     A JPEG whose compressed data are damaged in the middle cannot be told from a whole one; one that ends early can.
 
@@ -121,6 +123,8 @@ def _checked_header(data: bytes, limits: ImageLimits | None) -> Header:
 
 def _decode_pages(data: bytes, header: Header) -> list[NDArray[Any]]:
     """Return the stored pictures, (H, W) or (H, W, 3 or 4) in OpenCV's channel order, none of them half decoded."""
+    if header.format == "dicos":
+        return [read_pixels(data)]
     # What the decoder would print is in the error that is raised.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     raw = np.frombuffer(data, np.uint8)

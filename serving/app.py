@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from detector import __version__
-from serving import export, problems, reviews, scans, status
+from serving import export, problems, reviews, scans, status, threat_reports
 from serving.access import pages as sign_in
 from serving.inference import ScanDetector
 from serving.middleware import Guard
@@ -45,7 +45,14 @@ def create_app(settings: Settings, detector: ScanDetector) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(Guard, settings=settings)
-    for router in (scans.router, reviews.router, export.router, status.router, sign_in.router):
+    for router in (
+        scans.router,
+        threat_reports.router,
+        reviews.router,
+        export.router,
+        status.router,
+        sign_in.router,
+    ):
         app.include_router(router)
     pages.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

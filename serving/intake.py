@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from typing import Final, TypeVar
@@ -15,6 +16,8 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from detector.dicos import is_dicos, read_dx
+from detector.errors import ImageError
 from detector.images import ImageLimits
 from serving.errors import (
     BadRequestError,
@@ -34,6 +37,7 @@ _T = TypeVar("_T")
 _VIEW_NAME: Final = re.compile(VIEW_NAME_PATTERN)
 _DEFAULT_VIEW: Final = "view-1"
 _METADATA_PART: Final = "metadata"
+_RAW_TYPES: Final = ("application/dicom", "application/octet-stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +85,12 @@ async def read_scan(request: Request, settings: Settings) -> PostedScan:
             named, metadata = await _sort_parts(form, settings)
         finally:
             await form.close()
-    elif kind.startswith("image/") or kind == "application/octet-stream":
+    elif kind.startswith("image/") or kind in _RAW_TYPES:
         named, metadata = await _read_raw(request, settings)
     else:
         raise UnsupportedImageError(
-            f"expected Content-Type image/*, application/octet-stream or multipart/form-data, got {kind or 'none'}; "
-            "with curl add -H 'Content-Type: image/png'"
+            "expected Content-Type image/*, application/dicom, application/octet-stream or multipart/form-data, "
+            f"got {kind or 'none'}; with curl add -H 'Content-Type: image/png'"
         )
     for name, data in named:
         if not data:
@@ -95,6 +99,8 @@ async def read_scan(request: Request, settings: Settings) -> PostedScan:
     views = await asyncio.to_thread(
         lambda: tuple(PostedView(name, data, hashlib.sha256(data).hexdigest()) for name, data in named)
     )
+    if metadata.item_id is None and any(is_dicos(view.data) for view in views):
+        metadata = await asyncio.to_thread(_with_item_id, metadata, views)
     if settings.invalid_item_ids == "refuse" and metadata.item_id and has_wrong_check_digit(metadata.item_id):
         raise InvalidContentError(
             f"item_id {metadata.item_id!r} fails the check digit of UPU S10; read the label again, or set "
@@ -208,6 +214,15 @@ def checked_metadata(value: str | bytes | Mapping[str, str]) -> ScanMetadata:
     except ValidationError as error:
         lines = (f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()[:5])
         raise InvalidContentError(f"metadata: {'; '.join(lines)}") from None
+
+
+def _with_item_id(metadata: ScanMetadata, views: Sequence[PostedView]) -> ScanMetadata:
+    """Take the parcel's number out of the first DICOS file that has one."""
+    for view in views:
+        with suppress(ImageError):  # it is refused in a moment, with the reason
+            if is_dicos(view.data) and (item_id := read_dx(view.data).item_id):
+                return metadata.model_copy(update={"item_id": item_id})
+    return metadata
 
 
 def _checked_name(name: str) -> str:

@@ -43,9 +43,11 @@ _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "description": "One image, or one file part for each view (the part's name is the view's) and a JSON part "
-        "named metadata. PNG, JPEG, TIFF (two pages: dual energy), BMP, WebP.",
+        "named metadata. PNG, JPEG, TIFF (two pages: dual energy), BMP, WebP, DICOS DX (its Patient ID is the item id "
+        "where none is given).",
         "content": {
             "image/*": _BINARY,
+            "application/dicom": _BINARY,
             "application/octet-stream": _BINARY,
             "multipart/form-data": {
                 "schema": {

@@ -322,7 +322,7 @@ def _header_of(view: PostedView, limits: ImageLimits) -> _Header:
             limits.check_size(width, height)
     width, height = header.sizes[0]
     resolution_wh = (height, width) if header.orientation >= 5 else (width, height)
-    return _Header(f"image/{header.format}", resolution_wh, sum(wide * high for wide, high in header.sizes))
+    return _Header(header.media_type, resolution_wh, sum(wide * high for wide, high in header.sizes))
 
 
 def _pixels_of(view: PostedView, limits: ImageLimits) -> NDArray[np.uint8]:

@@ -25,7 +25,6 @@ ChunkWriter = Callable[[bytes, bytes], bytes]
         (b"\xef\xbb\xbf<!doctype html><html></html>", "HTML"),
         (b'{"image": 1}', "JSON"),
         (b"PK\x03\x04" + bytes(99), "ZIP"),
-        (bytes(128) + b"DICM" + bytes(99), "DICOS"),
         (b"\0\0\0\x1cftypavif" + bytes(99), "AVIF"),
         (b"\x7fELF" + bytes(99), "program"),
         (bytes(5000), "not known"),

@@ -40,6 +40,7 @@ TABLE: Mapping[tuple[str, str], frozenset[Scope]] = {
     ("POST", "/v1/scans"): frozenset({SCANNER, ADMIN}),
     ("GET", "/v1/scans"): frozenset({REVIEWER, TRAINER, ADMIN}),
     ("GET", "/v1/scans/{scan_id}"): frozenset(Scope),
+    ("GET", "/v1/scans/{scan_id}/tdr"): frozenset(Scope),
     ("GET", "/v1/scans/{scan_id}/views/{name}/image"): frozenset({REVIEWER, TRAINER, ADMIN}),
     ("GET", "/v1/scans/{scan_id}/reviews"): frozenset({REVIEWER, TRAINER, ADMIN}),
     ("POST", "/v1/scans/{scan_id}/reviews"): frozenset({REVIEWER, ADMIN}),
