@@ -46,7 +46,7 @@ def _clusters(rounds: Sequence[Footprint]) -> list[list[int]]:
         gap = np.maximum(boxes[first, :2] - boxes[first + 1 :, 2:], boxes[first + 1 :, :2] - boxes[first, 2:]).max(
             axis=1
         )
-        for second in np.flatnonzero(gap < 2.0) + first + 1:
+        for second in (np.flatnonzero(gap < 2.0) + first + 1).tolist():
             if group[first] == group[second]:
                 continue
             touch = bool(thin[first] and thin[second])

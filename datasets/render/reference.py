@@ -183,6 +183,6 @@ def _traits(images: Images) -> Counter[str]:
     """Return how many images of a parcel show each label, level of difficulty and scanner."""
     found: Counter[str] = Counter()
     for record, marks in images:
-        found.update({f"label {mark.label}" for mark in marks})
+        found.update({f"label {mark.label}" for mark in marks} or {"nothing to find"})
         found.update([f"scanner {record.scanner}", f"difficulty {record.difficulty}"])
     return found

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from datasets.render.colour_maps import ColourTable, GreyTable
+from datasets.render.projector import View
 from datasets.render.scanner import ScannerProfile, random_profile, scan
 from datasets.render.scanner_profiles import BASE_PROFILES
 from datasets.render.sensor import Sensor
@@ -166,7 +167,8 @@ def test_two_views_agree_on_where_a_thing_is_along_the_belt_and_how_long_it_is(s
 
 def test_the_side_view_shows_the_height_and_the_top_view_the_width_at_their_magnification() -> None:
     block = Phantom("x", (box((30, 40, 70), "steel"),), label="barrel")
-    for view, size in (("top", (30.0, 70.0)), ("side", (70.0, 30.0))):
+    sizes: tuple[tuple[View, tuple[float, float]], ...] = (("top", (30.0, 70.0)), ("side", (70.0, 30.0)))
+    for view, size in sizes:
         profile = ScannerProfile(view=view, pixel_mm=0.25, source_mm=1000.0, gap_mm=100.0, source_offset=0.0)
         x0, _, x1, _ = scan([block], profile, np.random.default_rng(0)).footprints[0].xyxy
         # The widest shadow is that of the face next to the source; the pitch is that of the middle.
