@@ -30,7 +30,7 @@ from training.metrics import ScoredImage
 from training.model_file import ExportOptions, Say, finish, in_memory, without_card
 from training.operating_point import parcel_scores
 
-__all__ = ["head_nodes", "quantise"]
+__all__ = ["head_nodes", "quantise", "quantised"]
 
 _SCANS: Final = 128
 _TIMED: Final = 20

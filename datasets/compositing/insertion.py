@@ -256,7 +256,7 @@ def _annotation(
     mask = alone.sum(axis=0) > MASK_MM
     full = int(np.count_nonzero(one.mask()))
     if not mask.any():
-        return Annotation(one.label, (0.0, 0.0, 1.0, 1.0), one.attributes, 0.0, 0.0, 1.0)
+        return Annotation(one.label, (0.0, 0.0, 1.0, 1.0), one.attributes, 0.0, 0.0, occlusion=1.0)
     seen = few_energies(look.kvp)
     there = clean[:, mask][:, None]
     others = np.maximum(lengths - alone, 0.0)[:, mask][:, None]
@@ -273,4 +273,6 @@ def _annotation(
         attributes.append("occluded")
     if int(mask.sum()) < full:
         attributes.append("truncated")
-    return Annotation(one.label, xyxy, tuple(attributes), round(visible, 4), float(mask.sum()), round(occlusion, 4))
+    return Annotation(
+        one.label, xyxy, tuple(attributes), round(visible, 4), float(mask.sum()), occlusion=round(occlusion, 4)
+    )

@@ -42,11 +42,12 @@ def render_parcel(recipe: Recipe, seed: int, index: int) -> tuple[Sample, ...]:
     long_side = int(rng.integers(recipe.long_side_px[0], recipe.long_side_px[1] + 1))
     quality = int(rng.integers(recipe.jpeg_quality[0], recipe.jpeg_quality[1] + 1))
     parcel_id = recipe.parcel_id(seed, index)
+    scanner = random_profile(rng, output=output, view=VIEWS[0])
+    if scene.facts["close_up"]:  # a small parcel on a fine scanner: parts and cartridges get the pixels they need
+        scanner = replace(scanner, pixel_mm=scanner.pixel_mm * _CLOSE_UP_PITCH)
     samples = []
     for view in VIEWS[: recipe.views]:
-        profile = random_profile(rng, output=output, view=view)
-        if scene.facts["close_up"]:  # a small parcel on a fine scanner: parts and cartridges get the pixels they need
-            profile = replace(profile, pixel_mm=profile.pixel_mm * _CLOSE_UP_PITCH)
+        profile = replace(scanner, view=view)  # one scanner sees a parcel from all its sides
         rendered = scan(scene.phantoms, profile, rng, max_size_wh=(long_side, long_side * 4 // 5))
         complexity = round(complexity_of(rendered.image_rgb), 4)
         annotations = [

@@ -135,7 +135,7 @@ def test_raw_dual_energy_goes_through_the_catalogue(tmp_path: Path, capsys: pyte
     assert main(["catalogue", "check", str(tmp_path / "raw")]) == 0
     assert main(["catalogue", "stats", str(tmp_path / "raw")]) == 0
     assert main(["catalogue", "sheet", str(tmp_path / "raw"), str(tmp_path / "sheet.png")]) == 0
-    assert main(["catalogue", "yolo", str(tmp_path / "raw"), str(tmp_path / "yolo")]) == 0
+    assert main(["catalogue", "export", str(tmp_path / "raw"), str(tmp_path / "yolo"), "--format", "yolo"]) == 0
     exported = sorted((tmp_path / "yolo").rglob("*.png"))
     assert len(exported) == len(catalogue.records)
     decoded = {decode(catalogue.path_of(record).read_bytes()).tobytes() for record in catalogue.records}

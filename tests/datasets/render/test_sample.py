@@ -25,6 +25,7 @@ def test_views_share_the_parcel_and_boxes_lie_in_the_image(index: int) -> None:
     top, side = render_parcel(RECIPE, 11, index)
     assert (top.provenance["view"], side.provenance["view"]) == ("top", "side")
     assert top.provenance["parcel_id"] == side.provenance["parcel_id"]
+    assert top.provenance["scanner"] == side.provenance["scanner"]
     for sample in (top, side):
         height, width = sample.image_rgb.shape[:2]
         assert max(height, width) <= 160
