@@ -10,6 +10,7 @@ import numpy as np
 
 from datasets.difficulty import AXIS_OF_VIEW, complexity_of, level_of, level_of_image, view_difficulty
 from datasets.render.indistinct import merge_indistinct
+from datasets.render.projector import View
 from datasets.render.recipe import Recipe
 from datasets.render.scanner import Footprint, random_profile, scan
 from datasets.render.scene import compose
@@ -18,7 +19,7 @@ from datasets.samples import Annotation, Sample
 
 __all__ = ["VIEWS", "annotations_of", "parcel_rng", "render_parcel", "render_sample"]
 
-VIEWS: Final = ("top", "side")
+VIEWS: Final[tuple[View, ...]] = ("top", "side")
 _CLOSE_UP_PITCH: Final = 0.55
 
 
