@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.catalogue import Catalogue
+from datasets.encoding import encode_jpeg
 from datasets.errors import CatalogueError
 from datasets.records import ImageRecord
 from datasets.samples import Annotation
@@ -52,8 +53,7 @@ def small_jpeg(catalogue: Catalogue, record: ImageRecord, side_px: int) -> bytes
     if scale < 1:
         size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
-    return data.tobytes()
+    return encode_jpeg(image, 85)
 
 
 def data_uri(jpeg: bytes) -> str:

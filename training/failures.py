@@ -10,14 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.sheet import CELL_WH, fitted, grid
 from detector.errors import ImageError
 from detector.images import decode
 from training.metrics import ScoredImage, intersection_over_union
 
 __all__ = ["failure_sheets", "worst_false_alarms", "worst_misses"]
 
-_CELL_WH: Final = (400, 320)
-_CAPTION_PX: Final = 22
 _COLUMNS: Final = 4
 _IOU: Final = 0.5
 _MISSED_RGB: Final = (0, 120, 0)
@@ -74,30 +73,20 @@ def failure_sheets(images: Sequence[ScoredImage], names: Sequence[str], folder: 
     written = {}
     for title, file, cases, draw in plan:
         if cases:
-            cv2.imwrite(str(folder / file), _sheet([draw(case) for case in cases])[..., ::-1])
+            cv2.imwrite(str(folder / file), grid([draw(case) for case in cases], _COLUMNS)[..., ::-1])
             written[title] = folder / file
     return written
 
 
-def _sheet(cells: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    columns = min(_COLUMNS, len(cells))
-    cells = cells + [np.full_like(cells[0], 255)] * (-len(cells) % columns)
-    return np.vstack([np.hstack(cells[start : start + columns]) for start in range(0, len(cells), columns)])
-
-
 def _cell(image: ScoredImage, xyxy: NDArray[np.float64], text: str, colour: tuple[int, int, int]) -> NDArray[np.uint8]:
-    width, height = _CELL_WH
-    cell = np.full((height + _CAPTION_PX, width, 3), 255, np.uint8)
-    cv2.putText(cell, f"{text}  {image.name}"[:72], (3, height + 15), _FONT, 0.36, (60, 60, 60), 1, cv2.LINE_AA)
     try:
         picture = decode(image.path.read_bytes()) if image.path else None
     except (ImageError, OSError):
         picture = None
+    cell, scale = fitted(picture)
+    cv2.putText(cell, f"{text}  {image.name}"[:72], (3, CELL_WH[1] + 15), _FONT, 0.36, (60, 60, 60), 1, cv2.LINE_AA)
     if picture is None:
         return cell
-    scale = min(width / picture.shape[1], height / picture.shape[0])
-    size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-    cell[: size[1], : size[0]] = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     x0, y0, x1, y1 = (round(value * scale) for value in xyxy)
     for ink, line in (((255, 255, 255), 4), (colour, 2)):
         cv2.rectangle(cell, (x0, y0), (x1, y1), ink, line)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.encoding import encode_dual_energy, encode_jpeg, encode_png
+from detector.colour import dual_energy_to_rgb
 from detector.images import decode, decode_dual_energy
 
 __all__ = ["Scan", "encode_scan", "read_scan"]
@@ -47,7 +48,9 @@ def read_scan(data: bytes) -> Scan:
     Raises:
         ImageError: it cannot be decoded.
     """
-    return Scan(decode(data), decode_dual_energy(data), _jpeg_quality(data))
+    measured = decode_dual_energy(data)
+    image_rgb = decode(data) if measured is None else dual_energy_to_rgb(*measured)
+    return Scan(image_rgb, measured, _jpeg_quality(data))
 
 
 def encode_scan(scan: Scan) -> tuple[bytes, str]:

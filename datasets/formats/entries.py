@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-import cv2
-
 from datasets.coco import Problem
+from datasets.encoding import encode_png
 from datasets.errors import AnnotationError, CatalogueError
 from datasets.records import ImageRecord
 from datasets.samples import Annotation
@@ -180,8 +179,7 @@ def place_image(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         if source.suffix.lower() in _RAW and target.suffix == ".png":
-            picture = cv2.cvtColor(decode(source.read_bytes()), cv2.COLOR_RGB2BGR)
-            target.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+            target.write_bytes(encode_png(decode(source.read_bytes())))
             return
         if not source.is_file():
             raise FileNotFoundError(2, "is missing")
