@@ -175,7 +175,7 @@ def _wanted_fill(rng: np.random.Generator, *, close_up: bool) -> float:
 def _place_threat(threat: Threat, floor: Floor, rng: np.random.Generator) -> list[Phantom] | None:
     for turn in range(_TURNS + 2):
         if turn < _TURNS:
-            rotation = random_rotation(rng, on_edge=0.12, tilted=0.12)
+            rotation = about_axis(2, rng.uniform(0, 2 * np.pi))
         else:  # at last, straight along the container
             rotation = about_axis(2, np.pi / 2 * (turn - _TURNS))
         laid = floor.drop(turned(threat.phantoms, rotation), rng, spread=0.6)

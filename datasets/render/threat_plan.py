@@ -9,7 +9,7 @@ import numpy as np
 
 from datasets.render.concealment import conceal
 from datasets.render.phantoms import random_threat, threat_group
-from datasets.render.placement import bounds_of
+from datasets.render.placement import bounds_of, random_attitude, turned
 from datasets.render.recipe import Recipe
 from datasets.render.solids import Phantom
 from detector.taxonomy import TAXONOMY, Group
@@ -22,11 +22,13 @@ _PARTS: Final = tuple(name for name, info in TAXONOMY.items() if info.group is G
 # How often these come in boxes, strips, handfuls or pairs instead of alone.
 _IN_NUMBERS: Final = {"cartridge": 0.75, "shotshell": 0.75, "magazine": 0.3}
 _WITH_MAGAZINE: Final = 0.15
+# Shares on edge and tilted. Operators are trained on turned views because a gun seen from its back is a mere bar.
+_ATTITUDES: Final = {Group.FIREARM: (0.16, 0.26), Group.PART: (0.14, 0.16), Group.AMMUNITION: (0.1, 0.1)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Threat:
-    """Phantoms that keep their places relative to each other, with whatever hides them.
+    """Phantoms that keep their places and their attitude, up to a turn about z, with whatever hides them.
 
     Attributes:
         phantoms: labelled and hiding objects.
@@ -88,6 +90,10 @@ def _threat(label: str, rng: np.random.Generator, recipe: Recipe) -> Threat:
     phantoms = _draw_group(label, rng, recipe)
     if TAXONOMY[label].group is Group.FIREARM and rng.random() < _WITH_MAGAZINE:
         phantoms = _beside(phantoms, _draw_group("magazine", rng, recipe), rng)
+    low, high = bounds_of(phantoms)
+    on_edge, tilted = _ATTITUDES[TAXONOMY[label].group]
+    attitude = random_attitude(rng, float((high - low).max()), on_edge=on_edge, tilted=tilted)
+    phantoms = turned(phantoms, attitude)
     if rng.random() >= recipe.concealed_share:
         return Threat(tuple(phantoms))
     hidden, name = conceal(list(phantoms), rng)
