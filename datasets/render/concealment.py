@@ -27,8 +27,11 @@ _SHEETS: Final = (
     ("ceramic", 3.0, 12.0),
     ("zinc_alloy", 1.0, 4.0),
 )
-_ELECTRONICS: Final = ("laptop", "circuit_board")
-_GOODS: Final = ("bottle", "can", "food_box", "fruit", "fruit", "grains", "jar", "shoe", "tool_heap")
+_ELECTRONICS: Final = ("circuit_board", "circuit_board", "keyboard", "laptop", "laptop_battery", "power_supply")
+_GOODS: Final = (
+    "bottle", "can", "clothes_iron", "food_box", "fruit", "fruit", "grains", "jar", "pan", "shoe", "stick_bundle",
+    "thermos", "tool_battery", "tool_heap", "tool_heap", "utensils",
+)  # fmt: skip
 
 
 def conceal(group: Group, rng: np.random.Generator) -> tuple[Group, str]:

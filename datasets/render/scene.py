@@ -11,12 +11,20 @@ from numpy.typing import NDArray
 
 from datasets.render.clutter import random_clutter
 from datasets.render.clutter.stuffing import findings, folded_pack
-from datasets.render.contents import DAILY_KINDS, METAL_KINDS, PADDING_KINDS, SOFT_KINDS, SPREAD_KINDS, draw_theme
+from datasets.render.contents import (
+    DAILY_KINDS,
+    METAL_KINDS,
+    PADDING_KINDS,
+    SOFT_KINDS,
+    SPREAD_KINDS,
+    Theme,
+    draw_theme,
+)
 from datasets.render.parcels import Parcel, draw_parcel
 from datasets.render.placement import Floor, about_axis, bounds_of, random_rotation, turned
 from datasets.render.recipe import Recipe
 from datasets.render.solids import Phantom
-from datasets.render.threat_plan import Threat, draw_labels, draw_threats
+from datasets.render.threat_plan import Threat, draw_decoy, draw_labels, draw_threats
 
 __all__ = ["Scene", "compose", "pack", "planned_labels"]
 
@@ -116,28 +124,21 @@ def _pack_once(
     wanted = float(rng.uniform(0.5, 0.95)) if dense else _wanted_fill(rng, close_up=close_up)
     contents: list[Phantom] = []
     triangles = sum(solid.triangles_mm.shape[0] for phantom in parcel.phantoms for solid in phantom.solids)
-
-    metal = int(rng.integers(2, 12)) if rng.random() < recipe.hard_negative_share else 0
-    limit = int(rng.integers(2, 9)) if close_up else int(rng.integers(6, 70))
-    kinds = [theme.draw_kind(rng) for _ in range(limit)] + [str(rng.choice(METAL_KINDS)) for _ in range(metal)]
-    if dense:  # people fill up with what they use every day
-        kinds += [str(rng.choice(DAILY_KINDS)) for _ in range(int(rng.integers(4, 16)))]
-    # Threats go in early, so that they fit, but anything may still come to lie under them.
-    queue: list[Threat | str] = [kinds[i] for i in rng.permutation(len(kinds))]
-    for threat in threats:
-        queue.insert(0 if threats_first else int(rng.integers(0, max(len(queue) // 3, 1))), threat)
+    queue = _queue(rng, recipe, theme, threats, close_up=close_up, dense=dense, first=threats_first or wanted < _SPARSE)
 
     placed = []
     left, misses = len(threats), 0
     stock: dict[str, Phantom] = {}
     for item in queue:
-        if isinstance(item, Threat):
+        if isinstance(item, Threat) and item.sought:
             left -= 1
             laid = _place_threat(item, floor, rng)
             if laid is not None:
                 placed.append(item)
         elif misses > _MISSES or triangles > recipe.max_triangles or (floor.filled() > wanted and not left):
             continue
+        elif isinstance(item, Threat):
+            laid = _place_threat(item, floor, rng)
         else:
             laid = _place_benign(item, floor, rng, stock)
             misses += laid is None
@@ -160,6 +161,33 @@ def _pack_once(
             contents += laid
             triangles += sum(solid.triangles_mm.shape[0] for phantom in laid for solid in phantom.solids)
     return contents, theme.name, placed
+
+
+def _queue(
+    rng: np.random.Generator,
+    recipe: Recipe,
+    theme: Theme,
+    threats: Sequence[Threat],
+    *,
+    close_up: bool,
+    dense: bool,
+    first: bool,
+) -> list[Threat | str]:
+    """Return what is to be packed in its order: kinds of benign objects, threats, and decoys in their places.
+
+    Threats go in early, so that they fit, but anything may still come to lie under them; or `first`, where they would
+    not fit otherwise, or where little else is wanted.
+    """
+    metal = int(rng.integers(2, 11)) if rng.random() < recipe.hard_negative_share else 0
+    limit = int(rng.integers(2, 9)) if close_up else int(rng.integers(6, 70))
+    kinds = [theme.draw_kind(rng) for _ in range(limit)] + [str(rng.choice(METAL_KINDS)) for _ in range(metal)]
+    if dense:  # people fill up with what they use every day
+        kinds += [str(rng.choice(DAILY_KINDS)) for _ in range(int(rng.integers(4, 16)))]
+    queue: list[Threat | str] = [kinds[i] for i in rng.permutation(len(kinds))]
+    decoys = [draw_decoy(rng, recipe) for _ in range(int(rng.integers(1, 4)) if metal else 0)]
+    for item in (*decoys, *threats):
+        queue.insert(0 if first else int(rng.integers(0, max(len(queue) // 3, 1))), item)
+    return queue
 
 
 def _wanted_fill(rng: np.random.Generator, *, close_up: bool) -> float:

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from datasets.render.clutter import LOOK_ALIKES, random_clutter
 from datasets.render.concealment import conceal
 from datasets.render.phantoms import random_threat, threat_group
 from datasets.render.placement import bounds_of, random_attitude, turned
@@ -14,7 +15,7 @@ from datasets.render.recipe import Recipe
 from datasets.render.solids import Phantom
 from detector.taxonomy import TAXONOMY, Group
 
-__all__ = ["Threat", "draw_labels", "draw_threats"]
+__all__ = ["Threat", "draw_decoy", "draw_labels", "draw_threats"]
 
 _FIREARMS: Final = {"handgun": 0.46, "revolver": 0.28, "long_gun": 0.26}
 _AMMUNITION: Final = {"cartridge": 0.65, "shotshell": 0.35}
@@ -37,6 +38,11 @@ class Threat:
 
     phantoms: tuple[Phantom, ...]
     concealment: str | None = None
+
+    @property
+    def sought(self) -> bool:
+        """Whether there is anything to find: a decoy has no label."""
+        return any(phantom.label for phantom in self.phantoms)
 
 
 def draw_threats(rng: np.random.Generator, recipe: Recipe, *, close_up: bool) -> tuple[str, list[Threat]]:
@@ -90,8 +96,18 @@ def _threat(label: str, rng: np.random.Generator, recipe: Recipe) -> Threat:
     phantoms = _draw_group(label, rng, recipe)
     if TAXONOMY[label].group is Group.FIREARM and rng.random() < _WITH_MAGAZINE:
         phantoms = _beside(phantoms, _draw_group("magazine", rng, recipe), rng)
+    return _laid(phantoms, _ATTITUDES[TAXONOMY[label].group], rng, recipe)
+
+
+def draw_decoy(rng: np.random.Generator, recipe: Recipe) -> Threat:
+    """Return a harmless look-alike that lies and is hidden as a threat may be, so that neither gives one away."""
+    return _laid([random_clutter(rng, kinds=LOOK_ALIKES)], _ATTITUDES[Group.PART], rng, recipe)
+
+
+def _laid(phantoms: list[Phantom], shares: tuple[float, float], rng: np.random.Generator, recipe: Recipe) -> Threat:
+    """Turn a group to how it lies, and often hide it."""
     low, high = bounds_of(phantoms)
-    on_edge, tilted = _ATTITUDES[TAXONOMY[label].group]
+    on_edge, tilted = shares
     attitude = random_attitude(rng, float((high - low).max()), on_edge=on_edge, tilted=tilted)
     phantoms = turned(phantoms, attitude)
     if rng.random() >= recipe.concealed_share:

@@ -25,7 +25,7 @@ def telescopic_rails(rng: np.random.Generator, reach: float, spread: float) -> l
     Round or rectangular tubes, or U-profiles, slide into each other; there are rows of stop holes, locking blocks with
     springs, and rods that work them.
     """
-    metal = pick(rng, "aluminium", "aluminium", "steel", "stainless")
+    metal = pick(rng, "aluminium", "aluminium", "steel", "steel", "stainless")
     width, height, wall = uniform(rng, 9, 26), uniform(rng, 7, 15), uniform(rng, 0.7, 1.8)
     shape = int(rng.integers(3))
     solids: list[Solid] = []
