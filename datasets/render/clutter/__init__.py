@@ -61,8 +61,9 @@ SMALL_METAL: Final = (*small_metal.__all__, *fasteners.__all__, "findings")
 # Metal with the shapes of firearm parts, and tools and toys with the shape of a pistol.
 LOOK_ALIKES: Final = (
     *look_alikes.__all__, *machines.__all__, *rails.__all__, *levers.__all__, *household.__all__, *_PACKED,
-    *_PISTOL_SHAPED, "corkscrew", "glass_bottle", "knife", "pocket_knife", "scissors", "thermos", "tool_heap",
-    "toy_gun", "umbrella", "water_pistol",
+    *_PISTOL_SHAPED, "batteries", "bicycle_pump", "camera", "caulking_gun", "corkscrew", "glass_bottle", "knife",
+    "pocket_knife", "power_supply", "scissors", "stapler", "thermos", "tool_heap", "toy_gun", "umbrella",
+    "water_pistol",
 )  # fmt: skip
 CLUTTER: Final[dict[str, Builder]] = {
     name: getattr(module, name)

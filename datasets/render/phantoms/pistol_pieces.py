@@ -74,7 +74,7 @@ def slide_of(
     a: Assembly, rng: Generator, p: Pistol, material: str, *, wall: float, shift: float = 0.0, open_top: bool = False
 ) -> None:
     """Add a hollow slide; `shift` draws it back, `open_top` leaves most of the barrel bare."""
-    u, high, thick = rng.uniform, p.slide, p.thick * rng.uniform(0.72, 0.95)
+    u, high, thick = rng.uniform, p.slide, p.thick * rng.uniform(0.9 if p.heavy else 0.72, 0.95)
     nose, heel = u(0, 0.3) * high, u(-0.15, 0.25) * high
     left, right = -shift, p.length - shift
     if open_top:
@@ -101,7 +101,7 @@ def slide_of(
     if not open_top and rng.random() < 0.35:
         cut = np.linspace(0.66, 0.86, int(rng.integers(2, 5))) * p.length - shift
         holes = [placed(rectangle(-3, -0.16 * high, 3, 0.16 * high), (x, 0.5 * high), u(0.0, 0.3)) for x in cut]
-    side = max(wall, thick / 2 - p.bore - 4.0) if p.heavy else wall
+    side = max(wall, thick / 2 - min(p.bore + 3.6, 0.42 * p.slide)) if p.heavy else wall
     a.shell(shape, thick, side, material, radius_mm=u(0.5, 5), rim_mm=wall * u(0.9, 1.5), holes=holes)
     breech = p.length * u(0.14, 0.34)
     a.plate(
