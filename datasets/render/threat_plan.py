@@ -1,4 +1,4 @@
-"""What a parcel holds that should be found: which labels, which families, loose, in groups or hidden."""
+"""What a parcel holds that should be found, or might be taken for it: loose, in groups or hidden, and how it lies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PARTS: Final = tuple(name for name, info in TAXONOMY.items() if info.group is G
 _IN_NUMBERS: Final = {"cartridge": 0.75, "shotshell": 0.75, "magazine": 0.3}
 _WITH_MAGAZINE: Final = 0.15
 # Shares on edge and tilted. Operators are trained on turned views because a gun seen from its back is a mere bar.
-_ATTITUDES: Final = {Group.FIREARM: (0.16, 0.26), Group.PART: (0.14, 0.16), Group.AMMUNITION: (0.1, 0.1)}
+_ATTITUDES: Final = {Group.FIREARM: (0.13, 0.22), Group.PART: (0.14, 0.16), Group.AMMUNITION: (0.1, 0.1)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -98,7 +98,7 @@ def ring_binder(rng: np.random.Generator) -> Phantom:
 
 
 _STICKS = (  # barrel, core, radius in mm, length in mm
-    ("wood", "silicon", (3.2, 4.0), (120, 180)),  # pencils; graphite is as dense as silicon
+    ("wood", "silicon", (3.2, 4.0), (120, 180)),  # pencils: leads of clay and graphite
     ("abs", "brass", (3.5, 5.0), (120, 150)),
     ("polypropylene", "brass", (1.2, 2.2), (90, 140)),  # refills
     ("stainless", None, (1.2, 3.5), (150, 300)),  # needles, skewers, chopsticks
@@ -123,7 +123,7 @@ def stick_bundle(rng: np.random.Generator) -> Phantom:
         ],
         axis=1,
     )
-    yaw = np.arange(count) * 0.0 + rng.normal(0, uniform(rng, 0.05, 2.0), count)
+    yaw = rng.normal(0, uniform(rng, 0.05, 2.0), count)
     solids: list[Solid] = []
     if core is None:
         solids.append(copies(along_x(cylinder(radius, length, barrel, sides=8)), at, yaw_deg=yaw))
