@@ -22,8 +22,8 @@ __all__ = ["telescopic_rails"]
 def telescopic_rails(rng: np.random.Generator, reach: float, spread: float) -> list[Solid]:
     """Return the two rails of a trolley handle along x from 0 down to -reach, `spread` to either side of y = 0.
 
-    Round or rectangular tubes, or U-profiles, slide into each other; there are rows of stop holes, locking blocks with
-    springs, and rods that work them.
+    Round or rectangular tubes, or U-profiles, slide into each other; there are rows of stop holes, locking
+    blocks, and rods that work them.
     """
     metal = pick(rng, "aluminium", "aluminium", "steel", "steel", "stainless")
     width, height, wall = uniform(rng, 9, 26), uniform(rng, 7, 15), uniform(rng, 0.7, 1.8)
