@@ -178,7 +178,7 @@ def _queue(
     Threats go in early, so that they fit, but anything may still come to lie under them; or `first`, where they would
     not fit otherwise, or where little else is wanted.
     """
-    metal = int(rng.integers(2, 11)) if rng.random() < recipe.hard_negative_share else 0
+    metal = int(rng.integers(1, 8)) if rng.random() < recipe.hard_negative_share else 0
     limit = int(rng.integers(2, 9)) if close_up else int(rng.integers(6, 70))
     kinds = [theme.draw_kind(rng) for _ in range(limit)] + [str(rng.choice(METAL_KINDS)) for _ in range(metal)]
     if dense:  # people fill up with what they use every day
