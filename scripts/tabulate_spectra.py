@@ -14,17 +14,29 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls  # type: ignore[import-untyped]
 
 from datasets.render.materials import MATERIALS
-from datasets.render.spectra import DETECTOR_PAIRS, TUBE_VOLTAGES_KV, Response, attenuation_table_per_mm, response
+from datasets.render.spectra import (
+    DETECTOR_PAIRS,
+    PANEL_SCREENS,
+    PANEL_VOLTAGES_KV,
+    TUBE_VOLTAGES_KV,
+    Response,
+    attenuation_table_per_mm,
+    response,
+)
 
 OUT = Path("datasets/render/data/spectra.npz")
 EDGES_KEV = np.concatenate([np.arange(10.0, 88.0, 2.0), [88.0], np.arange(90.0, 162.0, 2.0)])
 WORST_LOG_ERROR = 0.004
+SETTINGS = (
+    *((kvp, pair) for kvp in TUBE_VOLTAGES_KV for pair in DETECTOR_PAIRS),
+    *((kvp, screen) for kvp in PANEL_VOLTAGES_KV + TUBE_VOLTAGES_KV for screen in PANEL_SCREENS),
+)
 
 
 def main() -> None:
     """Write the spectra, then, with them in place, the few energies."""
     columns: dict[str, NDArray[np.float64]] = {}
-    for kvp in TUBE_VOLTAGES_KV:
+    for kvp in PANEL_VOLTAGES_KV + TUBE_VOLTAGES_KV:
         tube = spekpy.Spek(kvp=kvp, th=20, dk=0.5, z=100)
         tube.filter("Al", 3.0)
         energy, fluence = tube.get_spectrum()
@@ -35,9 +47,8 @@ def main() -> None:
         columns[f"fluence_{kvp}"] = share[kept] / share.sum()
     OUT.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(OUT, allow_pickle=False, **columns)
-    for kvp in TUBE_VOLTAGES_KV:
-        for pair in DETECTOR_PAIRS:
-            columns[pair.key(kvp)] = few(response(kvp, pair))
+    for kvp, pair in SETTINGS:
+        columns[pair.key(kvp)] = few(response(kvp, pair))
     np.savez_compressed(OUT, allow_pickle=False, **columns)
 
 

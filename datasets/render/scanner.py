@@ -96,6 +96,8 @@ def scan(
         image = show_colour(low, high, profile.display, profile.kvp)
     else:
         image = show_grey(low, high, profile.display)
+        if profile.inverted:
+            image = 255 - image
     if profile.jpeg_quality is not None:
         image = _jpeg(image, profile.jpeg_quality)
     return RenderedView(image, tuple(_turned_footprint(each, turn, shape) for each in footprints), low, high)
