@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.render.clutter import random_clutter
+from datasets.render.clutter.drapery import drapery
 from datasets.render.clutter.stuffing import findings, folded_pack
 from datasets.render.contents import DAILY_KINDS, METAL_KINDS, PADDING_KINDS, SOFT_KINDS, SPREAD_KINDS, draw_theme
 from datasets.render.parcels import Parcel, draw_parcel
@@ -25,6 +26,7 @@ _MISSES: Final = 4  # so many things that do not fit, and the parcel is full
 _ROOMY_MM3: Final = 400.0 * 300.0 * 150.0  # takes all the padding of its theme
 _CLOTHS: Final = 4  # different ones in one parcel, each laid several times: they take long to build
 _SPLIT: Final = 0.6  # of the scenes with two parcels and several threats: the last one is in the second parcel
+_DRAPED: Final = 0.8  # of the parcels that are not sparse: cloth or lining from wall to wall
 _SPARSE: Final = 0.1  # below this share of the height a parcel holds a few things and nothing around them
 
 
@@ -117,7 +119,7 @@ def _pack_once(
     contents: list[Phantom] = []
     triangles = sum(solid.triangles_mm.shape[0] for phantom in parcel.phantoms for solid in phantom.solids)
 
-    metal = int(rng.integers(2, 12)) if rng.random() < recipe.hard_negative_share else 0
+    metal = int(rng.integers(1, 8)) if rng.random() < recipe.hard_negative_share else 0
     limit = int(rng.integers(2, 9)) if close_up else int(rng.integers(6, 70))
     kinds = [theme.draw_kind(rng) for _ in range(limit)] + [str(rng.choice(METAL_KINDS)) for _ in range(metal)]
     if dense:  # people fill up with what they use every day
@@ -147,6 +149,10 @@ def _pack_once(
     room = float(np.prod(parcel.inner_high_mm - parcel.inner_low_mm)) / _ROOMY_MM3
     padding = rng.integers(theme.padding[0], theme.padding[1] + 1) * min(room, 1.0) if wanted > _SPARSE else 0
     cloths = [random_clutter(rng, kinds=PADDING_KINDS) for _ in range(min(round(padding), _CLOTHS))]
+    if wanted > _SPARSE and rng.random() < _DRAPED:
+        stuffing = _draped(floor, rng, int(rng.integers(1, 4 if dense else 3)))
+        contents += stuffing
+        triangles += sum(solid.triangles_mm.shape[0] for phantom in stuffing for solid in phantom.solids)
     if dense:
         padding = min(padding, _CLOTHS)
         stuffing = _stuffing(floor, rng)
@@ -165,9 +171,9 @@ def _pack_once(
 def _wanted_fill(rng: np.random.Generator, *, close_up: bool) -> float:
     """Return the average height, as a share of the container's, up to which it is filled."""
     draw = rng.random()
-    if draw < 0.12:
+    if draw < 0.08:
         return 0.02
-    if draw < 0.45:
+    if draw < 0.3:
         return float(rng.uniform(0.05, 0.25))
     return float(rng.uniform(0.2, 0.5 if close_up else 0.8))
 
@@ -204,10 +210,20 @@ def _stuffing(floor: Floor, rng: np.random.Generator) -> list[Phantom]:
     room = floor.high_mm - floor.low_mm
     laid: list[Phantom] = []
     for index in range(int(rng.integers(3, 6))):
-        size = room[:2] * rng.uniform(*((0.8, 1.0) if index < 2 else (0.25, 0.7)), 2)
+        size = room[:2] * rng.uniform(*((0.95, 1.02) if index < 2 else (0.25, 0.7)), 2)
         laid.append(folded_pack(rng, (float(size[0]), float(size[1]))))
     laid += [findings(rng) for _ in range(int(rng.integers(1, 5)))]
     return [group[0] for group in (_anywhere([item], floor, rng) for item in laid)]
+
+
+def _draped(floor: Floor, rng: np.random.Generator, count: int) -> list[Phantom]:
+    """Return cloth through and over everything, as wide as the container."""
+    room = floor.high_mm - floor.low_mm
+    laid = []
+    for _ in range(count):
+        cloth = drapery(rng, (float(room[0]), float(room[1]), float(room[2] * rng.uniform(0.3, 1.0))))
+        laid += _anywhere([cloth], floor, rng)
+    return laid
 
 
 def _anywhere(group: list[Phantom], floor: Floor, rng: np.random.Generator) -> list[Phantom]:

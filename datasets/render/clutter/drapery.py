@@ -1,0 +1,107 @@
+"""Cloth that fills the room it has: layers with edges, fans of folds, seams. Foil that was crumpled."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from datasets.render.clutter.sewing import cloth
+from datasets.render.clutter.shapes import Array, blob, chance, finish, pick, sheet, uniform, wire
+from datasets.render.solids import Phantom, Solid, extrude
+
+__all__ = ["crumpled_foil", "drapery"]
+
+_POINTS = 7  # along a fold
+
+
+def drapery(rng: np.random.Generator, size_mm: tuple[float, float, float]) -> Phantom:
+    """Return cloth from wall to wall of a free box (3,) in mm: garments over one another, every one with its folds."""
+    x, y, z = size_mm
+    material = pick(rng, "cotton", "cotton", "cotton", "nylon", "leather")
+    weight = {"cotton": 1.0, "nylon": 0.3, "leather": 0.4}[material]  # woven synthetics are thinner
+    solids: list[Solid] = []
+    grid = cloth(rng, (x, y), uniform(rng, 0.1, 0.4) * z, uniform(rng, 1.0, 4.0), cells=9)
+    solids.append(sheet(grid, weight * uniform(rng, 1.0, min(10.0, z / 6)), material))
+    for _ in range(int(rng.integers(4, 11))):  # flaps: each layer ends somewhere, with a hem
+        extent = x * uniform(rng, 0.3, 1.0), y * uniform(rng, 0.3, 1.0)
+        rough = uniform(rng, 0.05, 0.25)
+        outline = blob(rng, *extent, knobs=int(rng.integers(4, 9)), rough=rough) + _within(rng, (x, y), extent)
+        thickness = weight * uniform(rng, 1.0, 6.0)
+        layer = extrude(_clipped(outline, (x, y)), thickness, material)
+        solids.append(layer.moved(offset_mm=(0, 0, uniform(rng, -0.4, 0.4) * z)))
+    for _ in range(int(rng.integers(4, 12))):
+        solids.append(_fan_of_folds(rng, (x, y, z), weight, material))
+    for _ in range(int(rng.integers(1, 5))):
+        solids += _seam(rng, (x, y, z), pick(rng, "nylon", "cotton", "leather"))
+    return finish("soft/drapery", solids, keep_pose=True)
+
+
+def crumpled_foil(
+    rng: np.random.Generator, size_mm: tuple[float, float], thickness_mm: float, material: str
+) -> Solid:
+    """Return a sheet of foil (x, y) whose facets lean all ways, about z = 0: where they are steep it shows thicker."""
+    columns, rows = (int(np.clip(side / 9.0, 5, 22)) for side in size_mm)
+    u, v = np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows), indexing="ij")
+    pitch = np.array([size_mm[0] / columns, size_mm[1] / rows])
+    x, y = (
+        side * at + rng.uniform(-0.35, 0.35, at.shape) * step for side, at, step in zip(size_mm, (u, v), pitch, strict=True)
+    )
+    z = rng.laplace(0.0, uniform(rng, 0.15, 0.6) * float(pitch.min()), u.shape)
+    return sheet(np.stack([x, y, np.clip(z, -8.0, 8.0)], axis=2), thickness_mm, material)
+
+
+def _within(rng: np.random.Generator, room: tuple[float, float], extent: tuple[float, float]) -> Array:
+    spare = np.maximum(np.subtract(room, extent), 0.0)
+    return np.asarray(rng.uniform(-0.5, 0.5, 2) * spare, np.float64)
+
+
+def _clipped(outline: Array, room: tuple[float, float]) -> Array:
+    half = np.array(room) / 2
+    # Never quite flat against the wall, so that no two points fall on one another.
+    return np.asarray(half * np.tanh(outline / half) * 0.98 + 0.02 * np.clip(outline, -2 * half, 2 * half), np.float64)
+
+
+def _fan_of_folds(
+    rng: np.random.Generator, size_mm: tuple[float, float, float], weight: float, material: str
+) -> Solid:
+    """Return folds that leave one place side by side and spread: strings of doubled cloth, as one mesh."""
+    x, y, z = size_mm
+    angle = uniform(rng, 0, np.pi) if chance(rng, 0.5) else float(rng.choice([0.0, np.pi / 2])) + rng.normal(0, 0.2)
+    reach = uniform(rng, 0.2, 0.8) * (x + y) / 2
+    along = np.linspace(0.0, 1.0, _POINTS)
+    bend = rng.normal(0, 0.12) * reach * np.sin(along * uniform(rng, 2, 7) + uniform(rng, 0, 6))
+    gap, opening = uniform(rng, 2.0, 9.0), uniform(rng, 0.2, 2.5)
+    solids = []
+    start = rng.uniform(-0.5, 0.5, 2) * (x, y)
+    for place in range(int(rng.integers(4, 12))):
+        across = bend + (place + rng.normal(0, 0.3)) * gap * (1 + opening * along) + rng.normal(0, 0.5, _POINTS)
+        length = reach * (along * uniform(rng, 0.5, 1.0) + rng.uniform(0, 0.15) - 0.5)
+        path = np.empty((_POINTS, 3))
+        path[:, 0] = start[0] + np.cos(angle) * length - np.sin(angle) * across
+        path[:, 1] = start[1] + np.sin(angle) * length + np.cos(angle) * across
+        path[:, :2] = _clipped(path[:, :2], (x, y))
+        path[:, 2] = uniform(rng, -0.4, 0.4) * z
+        radius = uniform(rng, 0.5, 2.6) * (weight + 0.3)
+        solids.append(wire(path, radius, material, sides=4))
+    return Solid(np.concatenate([solid.triangles_mm for solid in solids]), material)
+
+
+def _seam(rng: np.random.Generator, size_mm: tuple[float, float, float], material: str) -> list[Solid]:
+    """Return two stitched lines side by side through a garment."""
+    x, y, z = size_mm
+    angle = float(rng.choice([0.0, np.pi / 2])) + rng.normal(0, 0.25)
+    along = np.linspace(-0.5, 0.5, _POINTS) * uniform(rng, 0.4, 1.0) * (x + y) / 2
+    across = uniform(rng, -0.4, 0.4) * min(x, y) + uniform(rng, 2, 14) * np.sin(along / uniform(rng, 30, 90))
+    height = uniform(rng, -0.4, 0.4) * z
+    radius = uniform(rng, 0.5, 1.2)
+    lines = []
+    for offset in (0.0, uniform(rng, 4, 10)):
+        flat = np.stack(
+            [
+                np.cos(angle) * along - np.sin(angle) * (across + offset),
+                np.sin(angle) * along + np.cos(angle) * (across + offset),
+            ],
+            axis=1,
+        )
+        path = np.column_stack([_clipped(flat, (x, y)), np.full(_POINTS, height)])
+        lines.append(wire(path, radius, material, sides=4))
+    return lines
