@@ -74,7 +74,9 @@ def _in_foil(group: Group, rng: np.random.Generator) -> Group:
         ("copper", rng.uniform(0.05, 0.3)),
     ][int(rng.integers(3))]
     sheets = [
-        crumpled_foil(rng, (float(inner[0]), float(inner[1])), layer, material).moved(offset_mm=(0, 0, side * inner[2] / 2))
+        crumpled_foil(rng, (float(inner[0]), float(inner[1])), layer, material).moved(
+            offset_mm=(0, 0, side * inner[2] / 2)
+        )
         for side in (-1, 1)
     ]
     return [*group, Phantom("concealment/foil", tuple(sheets)).moved(offset_mm=centre)]

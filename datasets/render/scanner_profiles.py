@@ -84,7 +84,7 @@ BASE_PROFILES: Final[Mapping[str, ScannerProfile]] = MappingProxyType(
             sensor=Sensor(
                 photons=(12000.0, 12000.0),
                 scatter=0.02,
-                haze=0.08,  # no grid keeps the scatter of a whole bag from the panel
+                haze=0.12,  # no grid keeps the scatter of a whole bag from the panel
                 blur_px=(0.9, 0.9),
                 row_flicker=0.0,
                 row_drift=0.0,
@@ -135,8 +135,8 @@ def random_profile(rng: np.random.Generator, *, output: str | None = None, view:
     panel = base.name == "flat_panel"
     # Panels are smaller than most luggage. Radiography runs them below the voltages of belt scanners, with one screen.
     radiographic = panel and rng.random() < _RADIOGRAPHIC
-    if panel and rng.random() < 0.85:
-        field_mm = (float(rng.uniform(200, 430)), float(rng.uniform(160, 350)))
+    if panel and rng.random() < 0.88:
+        field_mm = (float(rng.uniform(200, 400)), float(rng.uniform(160, 300)))
     elif not panel and rng.random() < _CLIPPED:  # the scan starts late or ends early
         field_mm = (1e6, float(rng.uniform(180, 420)))
     screens = PANEL_SCREENS if panel else DETECTOR_PAIRS
@@ -164,15 +164,15 @@ def random_profile(rng: np.random.Generator, *, output: str | None = None, view:
 
 def _vary_sensor(base: Sensor, rng: np.random.Generator) -> Sensor:
     factor = np.exp(rng.normal(0.0, 0.5, 8))
-    photons = float(np.exp(rng.uniform(np.log(1500), np.log(40000))))
-    blur = float(rng.uniform(0.35, 0.75) if base.vignette == 0 else rng.uniform(0.6, 1.6))
+    photons = float(np.exp(rng.uniform(np.log(1000), np.log(30000))))
+    blur = float(rng.uniform(0.3, 0.7) if base.vignette == 0 else rng.uniform(0.3, 1.1))
     return replace(
         base,
         photons=(photons * float(rng.uniform(0.5, 1.2)), photons),
         scatter=float(min(base.scatter * factor[0], 0.06)),
         haze=float(min(base.haze * factor[1], 0.3 if base.vignette else 0.15)),
         blur_px=(blur, float(blur * rng.uniform(0.9, 1.2))),
-        row_flicker=base.row_flicker * float(2.0 * factor[2]),
+        row_flicker=base.row_flicker * float(3.0 * factor[2]),
         row_drift=base.row_drift * float(factor[3]),
         column_spread=base.column_spread * float(factor[4]),
         dead_columns=base.dead_columns * float(factor[5]),
@@ -192,11 +192,11 @@ def _vary_colour(base: ColourTable, rng: np.random.Generator) -> ColourTable:
         palette=base.palette.blended(others[int(rng.integers(len(others)))], float(rng.uniform(0.0, 0.45))),
         background_rgb=background,
         air_attenuation=float(rng.uniform(0.0, 0.025)),
-        black_attenuation=float(rng.uniform(4.2, 10.0)),
+        black_attenuation=float(rng.uniform(5.0, 12.0)),
         gamma=float(rng.uniform(0.5, 0.85)),
         local_contrast=float(rng.uniform(0.0, 0.22)),
-        sharpen=float(rng.uniform(0.4, 2.6)),
-        sharpen_px=float(rng.uniform(0.8, 2.4)),
+        sharpen=float(rng.uniform(0.8, 3.4)),
+        sharpen_px=float(rng.uniform(0.8, 2.0)),
         material_blur_px=float(rng.uniform(0.4, 1.6)),
         material_bias=float(rng.normal(0.0, 0.06)),
         dense_index=float(rng.uniform(0.7, 2.0)),
@@ -216,7 +216,7 @@ def _vary_grey(base: GreyTable, name: str, rng: np.random.Generator) -> GreyTabl
         high_share=0.0 if panel else float(rng.uniform(0.0, 1.0)),
         log_share=float(rng.uniform(0.0, 0.5) if panel else rng.uniform(0.0, 1.0)),
         black_attenuation=float(rng.uniform(3.0, 6.5)),
-        gamma=float(np.exp(rng.uniform(np.log(0.8 if panel else 0.6), np.log(2.4 if panel else 2.0)))),
+        gamma=float(np.exp(rng.uniform(np.log(0.9 if panel else 0.7), np.log(2.4)))),
         window=(float(rng.uniform(-0.12, 0.02) if panel else rng.uniform(-0.06, 0.05)), white),
         local_contrast=float(rng.uniform(0.0, 0.2)),
         sharpen=float(rng.uniform(0.0, 0.6) if panel else rng.uniform(0.2, 1.8)),

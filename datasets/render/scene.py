@@ -149,15 +149,11 @@ def _pack_once(
     room = float(np.prod(parcel.inner_high_mm - parcel.inner_low_mm)) / _ROOMY_MM3
     padding = rng.integers(theme.padding[0], theme.padding[1] + 1) * min(room, 1.0) if wanted > _SPARSE else 0
     cloths = [random_clutter(rng, kinds=PADDING_KINDS) for _ in range(min(round(padding), _CLOTHS))]
-    if wanted > _SPARSE and rng.random() < _DRAPED:
-        stuffing = _draped(floor, rng, int(rng.integers(1, 4 if dense else 3)))
-        contents += stuffing
-        triangles += sum(solid.triangles_mm.shape[0] for phantom in stuffing for solid in phantom.solids)
     if dense:
         padding = min(padding, _CLOTHS)
-        stuffing = _stuffing(floor, rng)
-        contents += stuffing
-        triangles += sum(solid.triangles_mm.shape[0] for phantom in stuffing for solid in phantom.solids)
+    stuffing = _stuffing(floor, rng, wanted, dense=dense)
+    contents += stuffing
+    triangles += sum(solid.triangles_mm.shape[0] for phantom in stuffing for solid in phantom.solids)
     for _ in range(round(padding)):
         if triangles > recipe.max_triangles:
             break
@@ -205,25 +201,19 @@ def _place_benign(kind: str, floor: Floor, rng: np.random.Generator, stock: dict
     return None
 
 
-def _stuffing(floor: Floor, rng: np.random.Generator) -> list[Phantom]:
-    """Return packs of cloth that fill a parcel from side to side, and small metal all through them."""
+def _stuffing(floor: Floor, rng: np.random.Generator, wanted: float, *, dense: bool) -> list[Phantom]:
+    """Return cloth from wall to wall through and over everything, and packs and small metal where it is dense."""
     room = floor.high_mm - floor.low_mm
     laid: list[Phantom] = []
-    for index in range(int(rng.integers(3, 6))):
-        size = room[:2] * rng.uniform(*((0.95, 1.02) if index < 2 else (0.25, 0.7)), 2)
-        laid.append(folded_pack(rng, (float(size[0]), float(size[1]))))
-    laid += [findings(rng) for _ in range(int(rng.integers(1, 5)))]
+    if wanted > _SPARSE and rng.random() < _DRAPED:
+        for _ in range(int(rng.integers(1, 4 if dense else 3))):
+            laid.append(drapery(rng, (float(room[0]), float(room[1]), float(room[2] * rng.uniform(0.3, 1.0)))))
+    if dense:
+        for index in range(int(rng.integers(3, 6))):
+            size = room[:2] * rng.uniform(*((0.95, 1.02) if index < 2 else (0.25, 0.7)), 2)
+            laid.append(folded_pack(rng, (float(size[0]), float(size[1]))))
+        laid += [findings(rng) for _ in range(int(rng.integers(1, 5)))]
     return [group[0] for group in (_anywhere([item], floor, rng) for item in laid)]
-
-
-def _draped(floor: Floor, rng: np.random.Generator, count: int) -> list[Phantom]:
-    """Return cloth through and over everything, as wide as the container."""
-    room = floor.high_mm - floor.low_mm
-    laid = []
-    for _ in range(count):
-        cloth = drapery(rng, (float(room[0]), float(room[1]), float(room[2] * rng.uniform(0.3, 1.0))))
-        laid += _anywhere([cloth], floor, rng)
-    return laid
 
 
 def _anywhere(group: list[Phantom], floor: Floor, rng: np.random.Generator) -> list[Phantom]:

@@ -40,7 +40,10 @@ _CHUNK: Final = 8192  # pixels at a time: the exponentials stay in the second-le
 
 @dataclass(frozen=True, slots=True)
 class DetectorPair:
-    """Thicknesses of the two scintillators and of the copper between them; without the second, low and high are alike."""
+    """Thicknesses of the two scintillators and of the copper between them.
+
+    Without the second scintillator, low and high are alike.
+    """
 
     low_gos_mm: float = 0.20
     filter_cu_mm: float = 0.6
@@ -90,10 +93,10 @@ def response(kvp: int = 160, pair: DetectorPair = DetectorPair()) -> Response:
 
 @lru_cache(maxsize=16)
 def few_energies(kvp: int = 160, pair: DetectorPair = DetectorPair()) -> Response:
-    """Return a response of under twenty energies that transmits like `response` within 0.006 in the logarithm.
+    """Return a response of about twenty energies or fewer that transmits like `response` within 0.006 in the logarithm.
 
-    Tabulated for DETECTOR_PAIRS and PANEL_SCREENS (bins dropped one by one, the weights of the rest fitted again); for another pair the
-    full response comes back.
+    Tabulated for DETECTOR_PAIRS and PANEL_SCREENS (bins dropped one by one, the weights of the rest fitted again); for
+    another pair the full response comes back.
     """
     with np.load(_TABLE) as table:
         if pair.key(kvp) not in table:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.render.clutter.sewing import cloth
-from datasets.render.clutter.shapes import Array, blob, chance, finish, pick, sheet, uniform, wire
+from datasets.render.clutter.sewing import waves
+from datasets.render.clutter.shapes import Array, blob, chance, finish, pick, uniform, wire
+from datasets.render.clutter.stuffing import relief
 from datasets.render.solids import Phantom, Solid, extrude
 
 __all__ = ["crumpled_foil", "drapery"]
@@ -18,9 +19,7 @@ def drapery(rng: np.random.Generator, size_mm: tuple[float, float, float]) -> Ph
     x, y, z = size_mm
     material = pick(rng, "cotton", "cotton", "cotton", "nylon", "leather")
     weight = {"cotton": 1.0, "nylon": 0.3, "leather": 0.4}[material]  # woven synthetics are thinner
-    solids: list[Solid] = []
-    grid = cloth(rng, (x, y), uniform(rng, 0.1, 0.4) * z, uniform(rng, 1.0, 4.0), cells=9)
-    solids.append(sheet(grid, weight * uniform(rng, 1.0, min(10.0, z / 6)), material))
+    solids: list[Solid] = [_padded(rng, (x, y), weight * uniform(rng, 2.0, max(3.0, min(12.0, z / 5))), material)]
     for _ in range(int(rng.integers(4, 11))):  # flaps: each layer ends somewhere, with a hem
         extent = x * uniform(rng, 0.3, 1.0), y * uniform(rng, 0.3, 1.0)
         rough = uniform(rng, 0.05, 0.25)
@@ -35,18 +34,23 @@ def drapery(rng: np.random.Generator, size_mm: tuple[float, float, float]) -> Ph
     return finish("soft/drapery", solids, keep_pose=True)
 
 
-def crumpled_foil(
-    rng: np.random.Generator, size_mm: tuple[float, float], thickness_mm: float, material: str
-) -> Solid:
-    """Return a sheet of foil (x, y) whose facets lean all ways, about z = 0: where they are steep it shows thicker."""
-    columns, rows = (int(np.clip(side / 9.0, 5, 22)) for side in size_mm)
+def crumpled_foil(rng: np.random.Generator, size_mm: tuple[float, float], thickness_mm: float, material: str) -> Solid:
+    """Return a sheet of foil (x, y) as the beam meets it: thicker where facets lean and where it is folded over."""
+    columns, rows = (int(np.clip(side / 6.0, 6, 32)) for side in size_mm)
     u, v = np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows), indexing="ij")
-    pitch = np.array([size_mm[0] / columns, size_mm[1] / rows])
-    x, y = (
-        side * at + rng.uniform(-0.35, 0.35, at.shape) * step for side, at, step in zip(size_mm, (u, v), pitch, strict=True)
-    )
-    z = rng.laplace(0.0, uniform(rng, 0.15, 0.6) * float(pitch.min()), u.shape)
-    return sheet(np.stack([x, y, np.clip(z, -8.0, 8.0)], axis=2), thickness_mm, material)
+    slope = rng.normal(0, uniform(rng, 0.6, 1.6), u.shape)
+    folded = 1 + (rng.random(u.shape) < uniform(rng, 0.02, 0.15))
+    height = thickness_mm * folded * np.minimum(np.hypot(1, slope), 4.0)
+    return relief(u * size_mm[0], v * size_mm[1], height, material)
+
+
+def _padded(rng: np.random.Generator, size_mm: tuple[float, float], thickness_mm: float, material: str) -> Solid:
+    """Return cloth whose thickness wanders slowly, with knit, pile or quilting on top."""
+    columns, rows = (int(np.clip(side / 9.0, 8, 40)) for side in size_mm)
+    u, v = np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows), indexing="ij")
+    x, y = u * size_mm[0], v * size_mm[1]
+    height = thickness_mm * (1 + waves(rng, x, y, 1.2) + rng.normal(0, uniform(rng, 0.03, 0.3), x.shape))
+    return relief(x, y, np.maximum(height, 0.2 * thickness_mm), material)
 
 
 def _within(rng: np.random.Generator, room: tuple[float, float], extent: tuple[float, float]) -> Array:
@@ -60,9 +64,7 @@ def _clipped(outline: Array, room: tuple[float, float]) -> Array:
     return np.asarray(half * np.tanh(outline / half) * 0.98 + 0.02 * np.clip(outline, -2 * half, 2 * half), np.float64)
 
 
-def _fan_of_folds(
-    rng: np.random.Generator, size_mm: tuple[float, float, float], weight: float, material: str
-) -> Solid:
+def _fan_of_folds(rng: np.random.Generator, size_mm: tuple[float, float, float], weight: float, material: str) -> Solid:
     """Return folds that leave one place side by side and spread: strings of doubled cloth, as one mesh."""
     x, y, z = size_mm
     angle = uniform(rng, 0, np.pi) if chance(rng, 0.5) else float(rng.choice([0.0, np.pi / 2])) + rng.normal(0, 0.2)
