@@ -41,7 +41,7 @@ def crumpled_foil(rng: np.random.Generator, size_mm: tuple[float, float], thickn
     slope = rng.normal(0, uniform(rng, 0.6, 1.6), u.shape)
     folded = 1 + (rng.random(u.shape) < uniform(rng, 0.02, 0.15))
     height = thickness_mm * folded * np.minimum(np.hypot(1, slope), 4.0)
-    return relief(u * size_mm[0], v * size_mm[1], height, material)
+    return relief(u * size_mm[0], v * size_mm[1], np.asarray(height, np.float64), material)
 
 
 def _padded(rng: np.random.Generator, size_mm: tuple[float, float], thickness_mm: float, material: str) -> Solid:
