@@ -72,19 +72,38 @@ def _fan_of_folds(rng: np.random.Generator, size_mm: tuple[float, float, float],
     along = np.linspace(0.0, 1.0, _POINTS)
     bend = rng.normal(0, 0.12) * reach * np.sin(along * uniform(rng, 2, 7) + uniform(rng, 0, 6))
     gap, opening = uniform(rng, 2.0, 9.0), uniform(rng, 0.2, 2.5)
-    solids = []
     start = rng.uniform(-0.5, 0.5, 2) * (x, y)
-    for place in range(int(rng.integers(4, 12))):
-        across = bend + (place + rng.normal(0, 0.3)) * gap * (1 + opening * along) + rng.normal(0, 0.5, _POINTS)
-        length = reach * (along * uniform(rng, 0.5, 1.0) + rng.uniform(0, 0.15) - 0.5)
-        path = np.empty((_POINTS, 3))
-        path[:, 0] = start[0] + np.cos(angle) * length - np.sin(angle) * across
-        path[:, 1] = start[1] + np.sin(angle) * length + np.cos(angle) * across
-        path[:, :2] = _clipped(path[:, :2], (x, y))
-        path[:, 2] = uniform(rng, -0.4, 0.4) * z
-        radius = uniform(rng, 0.5, 2.6) * (weight + 0.3)
-        solids.append(wire(path, radius, material, sides=4))
-    return Solid(np.concatenate([solid.triangles_mm for solid in solids]), material)
+    count = int(rng.integers(4, 12))
+    one = (count, 1)
+    across = bend + (np.arange(count)[:, None] + rng.normal(0, 0.3, one)) * gap * (1 + opening * along)
+    across += rng.normal(0, 0.5, (count, _POINTS))
+    length = reach * (along * rng.uniform(0.5, 1.0, one) + rng.uniform(0, 0.15, one) - 0.5)
+    flat = np.stack([np.cos(angle) * length - np.sin(angle) * across, np.sin(angle) * length + np.cos(angle) * across])
+    paths = np.empty((count, _POINTS, 3))
+    paths[..., :2] = _clipped(np.moveaxis(flat, 0, -1) + start, (x, y))
+    paths[..., 2] = rng.uniform(-0.4, 0.4, one) * z
+    return _strings(paths, rng.uniform(0.5, 2.6, count) * (weight + 0.3), material)
+
+
+def _strings(paths_mm: Array, radii_mm: Array, material: str) -> Solid:
+    """Return square strings along level polylines (L, N, 3) as one mesh: `wire` without a loop over the lines."""
+    tangent = np.gradient(paths_mm, axis=1)
+    tangent /= np.linalg.norm(tangent, axis=2, keepdims=True) + 1e-12
+    reach = radii_mm[:, None, None]
+    side = np.stack([-tangent[..., 1], tangent[..., 0], np.zeros(tangent.shape[:2])], axis=-1) * reach
+    over = np.array([0.0, 0.0, 1.0]) * reach
+    rings = np.stack([paths_mm + side, paths_mm + over, paths_mm - side, paths_mm - over], axis=2)
+    low, high = rings[:, :-1], rings[:, 1:]
+    low_next, high_next = np.roll(low, -1, axis=2), np.roll(high, -1, axis=2)
+    first, last = rings[:, 0], rings[:, -1]
+    faces = [
+        np.stack([low, low_next, high_next], axis=3),
+        np.stack([low, high_next, high], axis=3),
+        np.stack([np.broadcast_to(first[:, :1], first.shape), np.roll(first, -1, axis=1), first], axis=2),
+        np.stack([np.broadcast_to(last[:, :1], last.shape), last, np.roll(last, -1, axis=1)], axis=2),
+    ]
+    triangles = np.concatenate([face.reshape(-1, 3, 3) for face in faces])
+    return Solid(np.ascontiguousarray(triangles, np.float32), material)
 
 
 def _seam(rng: np.random.Generator, size_mm: tuple[float, float, float], material: str) -> list[Solid]:
