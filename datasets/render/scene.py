@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.render.clutter import random_clutter
+from datasets.render.clutter.drapery import drapery
 from datasets.render.clutter.stuffing import findings, folded_pack
 from datasets.render.contents import (
     DAILY_KINDS,
@@ -33,6 +34,7 @@ _MISSES: Final = 4  # so many things that do not fit, and the parcel is full
 _ROOMY_MM3: Final = 400.0 * 300.0 * 150.0  # takes all the padding of its theme
 _CLOTHS: Final = 4  # different ones in one parcel, each laid several times: they take long to build
 _SPLIT: Final = 0.6  # of the scenes with two parcels and several threats: the last one is in the second parcel
+_DRAPED: Final = 0.8  # of the parcels that are not sparse: cloth or lining from wall to wall
 _SPARSE: Final = 0.1  # below this share of the height a parcel holds a few things and nothing around them
 
 
@@ -150,9 +152,9 @@ def _pack_once(
     cloths = [random_clutter(rng, kinds=PADDING_KINDS) for _ in range(min(round(padding), _CLOTHS))]
     if dense:
         padding = min(padding, _CLOTHS)
-        stuffing = _stuffing(floor, rng)
-        contents += stuffing
-        triangles += sum(solid.triangles_mm.shape[0] for phantom in stuffing for solid in phantom.solids)
+    stuffing = _stuffing(floor, rng, wanted, dense=dense)
+    contents += stuffing
+    triangles += sum(solid.triangles_mm.shape[0] for phantom in stuffing for solid in phantom.solids)
     for _ in range(round(padding)):
         if triangles > recipe.max_triangles:
             break
@@ -193,9 +195,9 @@ def _queue(
 def _wanted_fill(rng: np.random.Generator, *, close_up: bool) -> float:
     """Return the average height, as a share of the container's, up to which it is filled."""
     draw = rng.random()
-    if draw < 0.12:
+    if draw < 0.08:
         return 0.02
-    if draw < 0.45:
+    if draw < 0.3:
         return float(rng.uniform(0.05, 0.25))
     return float(rng.uniform(0.2, 0.5 if close_up else 0.8))
 
@@ -227,14 +229,18 @@ def _place_benign(kind: str, floor: Floor, rng: np.random.Generator, stock: dict
     return None
 
 
-def _stuffing(floor: Floor, rng: np.random.Generator) -> list[Phantom]:
-    """Return packs of cloth that fill a parcel from side to side, and small metal all through them."""
+def _stuffing(floor: Floor, rng: np.random.Generator, wanted: float, *, dense: bool) -> list[Phantom]:
+    """Return cloth from wall to wall through and over everything, and packs and small metal where it is dense."""
     room = floor.high_mm - floor.low_mm
     laid: list[Phantom] = []
-    for index in range(int(rng.integers(3, 6))):
-        size = room[:2] * rng.uniform(*((0.8, 1.0) if index < 2 else (0.25, 0.7)), 2)
-        laid.append(folded_pack(rng, (float(size[0]), float(size[1]))))
-    laid += [findings(rng) for _ in range(int(rng.integers(1, 5)))]
+    if wanted > _SPARSE and rng.random() < _DRAPED:
+        for _ in range(int(rng.integers(1, 4 if dense else 3))):
+            laid.append(drapery(rng, (float(room[0]), float(room[1]), float(room[2] * rng.uniform(0.3, 1.0)))))
+    if dense:
+        for index in range(int(rng.integers(3, 6))):
+            size = room[:2] * rng.uniform(*((0.95, 1.02) if index < 2 else (0.25, 0.7)), 2)
+            laid.append(folded_pack(rng, (float(size[0]), float(size[1]))))
+        laid += [findings(rng) for _ in range(int(rng.integers(1, 5)))]
     return [group[0] for group in (_anywhere([item], floor, rng) for item in laid)]
 
 
