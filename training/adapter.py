@@ -383,15 +383,15 @@ def raw_output(network: Any, blob: NDArray[np.float32]) -> NDArray[np.float32]: 
     return np.asarray(output.numpy(), np.float32)
 
 
-def export_onnx(weights: Path, imgsz: int, opset: int) -> bytes:
-    """Return the network as ONNX bytes: float32, one image of `imgsz`, raw head.
+def export_onnx(weights: Path, imgsz: int, opset: int, *, any_size: bool = False) -> bytes:
+    """Return the network as ONNX bytes: float32, one image of `imgsz`, or of any sides that are multiples of 32.
 
     Raises:
         WeightsError: the weights cannot be read.
         ExportError: the exporter failed.
     """
     network = load_network(weights)
-    options = {"format": "onnx", "imgsz": imgsz, "opset": opset, "simplify": False, "dynamic": False}
+    options = {"format": "onnx", "imgsz": imgsz, "opset": opset, "simplify": False, "dynamic": any_size}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns about itself
         network.pt_path = str(Path(folder) / "model.pt")  # the exporter names its file after it

@@ -96,7 +96,7 @@ def test_a_full_disk_ends_the_run_with_the_last_checkpoint_whole(shapes: Catalog
 
 
 def test_fresh_renders_are_trained_on_and_go_on_after_a_kill(shapes: Catalogue, tmp_path: Path) -> None:
-    fresh = {"recipe": "bags", "parcels": 4, "share": 0.5, "seed": 5}
+    fresh = {"recipe": "train", "parcels": 4, "share": 0.5, "seed": 5}
     run, out = write_run(tmp_path, shapes, epochs=10_000, fresh=fresh), tmp_path / "out"
     process = start(run)
     while not (out / "fresh/0001/catalogue.json").exists() or not (out / "weights/last.pt").exists():
