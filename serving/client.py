@@ -20,7 +20,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from email.message import Message
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -29,6 +28,7 @@ from pydantic import BaseModel, ValidationError
 
 from detector import __version__
 from detector.errors import ParcelRayError
+from serving.retry_after import retry_after_s
 from serving.schemas import ScanMetadata, ScanOut, ScanPage, ScanSummary
 
 __all__ = ["Client", "ClientError", "RefusedError", "UnreachableError"]
@@ -181,7 +181,7 @@ class Client:
                 if answer.status_code not in _BUSY:
                     raise RefusedError(answer.status_code, _problem(answer))
                 trouble = f"{answer.status_code}: {_problem(answer).get('detail', 'busy')}"
-                wait_s = max(wait_s, min(_retry_after_s(answer), _LONGEST_WAIT_S))
+                wait_s = max(wait_s, min(retry_after_s(answer), _LONGEST_WAIT_S))
             if attempt < self._attempts:
                 self._sleep(wait_s)
         raise UnreachableError(f"no answer from {self._http.base_url} after {self._attempts} tries ({trouble})")
@@ -197,17 +197,6 @@ def _problem(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _retry_after_s(answer: httpx.Response) -> float:
-    """Return the seconds or the time that `Retry-After` names; 0 where it names none."""
-    text = answer.headers.get("retry-after", "")
-    if text.isdecimal():
-        return float(text)
-    try:
-        return max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
-    except ValueError:
-        return 0.0
 
 
 def _parsed(model: type[_T], answer: httpx.Response) -> _T:
