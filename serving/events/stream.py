@@ -23,7 +23,7 @@ from serving.events.schema import Event, EventType
 from serving.services import Services
 from serving.store.events import EventFilter
 
-__all__ = ["router"]
+__all__ = ["EventStream", "router"]
 
 _RETRY_MS: Final = 2000
 _SCOPES: Final = frozenset({Scope.REVIEWER, Scope.ADMIN})
@@ -31,7 +31,7 @@ _log = logging.getLogger("parcelray.serving")
 router = APIRouter(tags=["events"], route_class=GuardedRoute)
 
 
-class _EventStream(StreamingResponse):
+class EventStream(StreamingResponse):
     """Server-sent events to one reader; one that takes nothing for too long is cut off."""
 
     media_type = "text/event-stream"
@@ -86,9 +86,7 @@ async def get_events(  # noqa: PLR0917 - each is a named parameter
         after = int(last_event_id)
     start = await services.feed.start(after)
     wanted = EventFilter(frozenset(types or ()), scanner_id, lane)
-    return _EventStream(
-        _lines(request, services, start, wanted), services.feed, 2 * services.settings.event_heartbeat_s
-    )
+    return EventStream(_lines(request, services, start, wanted), services.feed, 2 * services.settings.event_heartbeat_s)
 
 
 async def _lines(request: Request, services: Services, start: int, wanted: EventFilter) -> AsyncIterator[bytes]:

@@ -38,6 +38,8 @@ def checked_url(text: str) -> httpx.URL:
         raise InvalidContentError(f"url: {error}") from error
     if url.scheme not in _PORTS or not url.host:
         raise InvalidContentError("url: expected one that begins with https://HOST or http://HOST")
+    if not 1 <= (url.port or _PORTS[url.scheme]) <= 65535:
+        raise InvalidContentError(f"url: there is no port {url.port}")
     if url.userinfo or url.fragment:
         raise InvalidContentError("url: no user, password or #fragment; the receiver knows us by the signature")
     return url

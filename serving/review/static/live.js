@@ -12,7 +12,7 @@ function lookIn(ms) {
 }
 
 async function look() {
-  if (looking) return lookIn(AT_MOST_EVERY_MS);
+  if (looking) return news();
   looking = true;
   try {
     const answer = await fetch("/live/board", { redirect: "manual" });
@@ -42,9 +42,8 @@ function follow() {
   const events = new EventSource("/v1/events");
   for (const type of ["open", "verdict", "late_verdict", "review"]) events.addEventListener(type, news);
   events.addEventListener("error", () => {
-    if (events.readyState !== EventSource.CLOSED) return; // the browser connects again by itself
-    setTimeout(follow, EVERY_MS); // refused: look tells why
-    look();
+    if (events.readyState === EventSource.CLOSED) setTimeout(follow, EVERY_MS); // else the browser connects again itself
+    look(); // tells whether anybody is there
   });
 }
 follow();
