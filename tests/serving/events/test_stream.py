@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,7 @@ def first(events: Iterator[Event], number: int) -> list[Event]:
     return [next(events) for _ in range(number)]
 
 
-def messages(client: httpx.Client, **request: Any) -> Iterator[ServerSentEvent]:  # noqa: ANN401 - httpx's own
+def messages(client: httpx.Client, **request: Any) -> Generator[ServerSentEvent, None, None]:  # noqa: ANN401 - httpx's own
     with connect_sse(client, "GET", "/v1/events", **request) as source:
         assert source.response.status_code == 200, source.response.read()
         yield from source.iter_sse()

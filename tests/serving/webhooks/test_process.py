@@ -7,6 +7,7 @@ import os
 import ssl
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from serving.store.scans import verify_chain
 
 if TYPE_CHECKING:
     from tests.serving.conftest import PngMaker, Server, StartServer, Wait
-    from tests.serving.webhooks.conftest import Receive
+    from tests.serving.webhooks.conftest import Receive, Receiver
 
 PNG = {"Content-Type": "image/png"}
 KILLS = 3
@@ -55,6 +56,10 @@ def post(server: Server, png: bytes) -> str:
     return str(answer.json()["id"])
 
 
+def has_more(receiver: Receiver, than: int) -> bool:
+    return len(receiver.got) > than
+
+
 @pytest.mark.slow
 def test_no_event_is_lost_when_the_service_is_killed_while_it_delivers(
     start_server: StartServer, receive: Receive, make_png: PngMaker, wait: Wait, tmp_path: Path
@@ -66,9 +71,9 @@ def test_no_event_is_lost_when_the_service_is_killed_while_it_delivers(
         for kill in range(KILLS):
             # The first one is never answered: the service is killed while it waits, and the others queue behind.
             receiver.behaviours[:] = ["hang", "500", "hang", "204", "hang", "hang"]
-            before = len(receiver.got)
+            more = partial(has_more, receiver, len(receiver.got))
             scans += [post(server, make_png(20, mark=10 * kill + mark)) for mark in range(6)]
-            wait(lambda before=before: len(receiver.got) > before)
+            wait(more)
             server.kill()
             receiver.behaviours.clear()
             server = start_server(tmp_path)
