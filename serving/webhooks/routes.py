@@ -19,10 +19,19 @@ from serving.store.models import WebhookDelivery, WebhookEndpoint
 from serving.store.outbox import Outbox
 from serving.webhooks.adding import add_endpoint
 
-__all__ = ["router"]
+__all__ = [
+    "DeliveryOut",
+    "DeliveryPage",
+    "EndpointIn",
+    "EndpointList",
+    "EndpointOut",
+    "NewEndpointOut",
+    "Retried",
+    "router",
+]
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=GuardedRoute)
-Id = Annotated[str, Path(max_length=64, pattern=NO_NUL)]
+_Id = Annotated[str, Path(max_length=64, pattern=NO_NUL)]
 
 
 class EndpointIn(BaseModel):
@@ -126,7 +135,7 @@ async def list_deliveries(
 
 @router.post("/{any_id}/retry", summary="Try again")
 @allow(Scope.ADMIN)
-async def post_retry(any_id: Id, services: ServicesDep) -> Retried:
+async def post_retry(any_id: _Id, services: ServicesDep) -> Retried:
     """Try one delivery again, or all dead letters of an endpoint, which is enabled again too."""
     count = await asyncio.to_thread(services.outbox.retry, any_id)
     if count is None:
@@ -136,7 +145,7 @@ async def post_retry(any_id: Id, services: ServicesDep) -> Retried:
 
 @router.delete("/{endpoint_id}", status_code=204, summary="Remove a receiver")
 @allow(Scope.ADMIN)
-async def delete_webhook(endpoint_id: Id, services: ServicesDep) -> None:
+async def delete_webhook(endpoint_id: _Id, services: ServicesDep) -> None:
     """Remove an endpoint with all that it has not got."""
     if not await asyncio.to_thread(services.outbox.remove, endpoint_id):
         raise NotFoundError(f"there is no endpoint {endpoint_id!r}; GET /v1/webhooks lists them")
