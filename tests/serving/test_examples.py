@@ -24,7 +24,7 @@ from standardwebhooks import Webhook
 from serving.events.schema import Event, WebhookBody
 
 if TYPE_CHECKING:
-    from tests.serving.conftest import Server
+    from tests.serving.conftest import Server, Wait
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "serving" / "examples" / "README.md").read_text("utf-8")
@@ -82,7 +82,7 @@ def running(place: Path, *command: str, **environment: str) -> Iterator[subproce
         process.kill()
 
 
-def test_the_stream_parts_follow_events(place: Path, server: Server) -> None:
+def test_the_stream_parts_follow_events(place: Path, server: Server, wait: Wait) -> None:
     raw, _, _, follow, _ = parts("sh")
     scan = json.loads(run(place, server, "bash", "-ec", raw))
     with running(place, "bash", "-ec", "exec " + follow, PARCELRAY_URL=server.url) as curl:
@@ -92,7 +92,8 @@ def test_the_stream_parts_follow_events(place: Path, server: Server) -> None:
     with running(place, sys.executable, "-W", "error", "-c", code, PARCELRAY_URL=server.url) as reader:
         assert reader.stdout is not None
         assert any(scan["id"] in line for line in reader.stdout)
-    assert int((place / "last-event").read_text()) >= 0
+        wait((place / "last-event").exists)
+    assert int((place / "last-event").read_text()) > 0
 
 
 def test_the_webhook_parts_check_signatures(place: Path) -> None:
