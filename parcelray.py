@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "retention": ("serving.cli_retention", "erase what has been kept long enough"),
     "db": ("serving.cli_db", "bring the database's schema up to date"),
     "keys": ("serving.access.cli", "create, list and revoke the API keys of a service"),
+    "webhooks": ("serving.webhooks.cli", "post events to other systems; see and retry what they have not got"),
     "catalogue": ("datasets.cli", "render, check, split and describe catalogues of annotated scans"),
     "train": ("training.cli_train", "train a model from one YAML file"),
     "mine": ("training.cli_mine", "keep the benign images that a model finds hardest, to train on"),

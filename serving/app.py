@@ -12,11 +12,14 @@ from fastapi.openapi.utils import get_openapi
 from detector import __version__
 from serving import export, problems, reviews, scans, status, threat_reports
 from serving.access import pages as sign_in
+from serving.events import stream
+from serving.events.schema import Event
 from serving.inference import ScanDetector
 from serving.middleware import Guard
 from serving.review import pages
 from serving.services import open_services
 from serving.settings import Settings
+from serving.webhooks import routes as webhooks
 
 __all__ = ["create_app"]
 
@@ -50,6 +53,8 @@ def create_app(settings: Settings, detector: ScanDetector) -> FastAPI:
         threat_reports.router,
         reviews.router,
         export.router,
+        stream.router,
+        webhooks.router,
         status.router,
         sign_in.router,
     ):
@@ -64,7 +69,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         # Bodies that are read by hand, and errors, are not seen by FastAPI.
-        for model in (problems.Problem, *scans.EXTRA_SCHEMAS):
+        for model in (problems.Problem, *scans.EXTRA_SCHEMAS, Event):
             schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
         document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"key": []}]

@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     from serving.errors import BadSettingsError
     from serving.logs import configure
     from serving.model_swap import load_chosen
+    from serving.server import Server
     from serving.services import open_store
     from serving.settings import settings_from
 
@@ -69,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
             timeout_graceful_shutdown=10,
             timeout_keep_alive=30,
         )
-        server = uvicorn.Server(config)
+        server = Server(config)
         print(_greeting(settings.host, listener.getsockname()[1], settings.data_dir, demo=not has_keys), flush=True)
         # uvicorn stops in order, then raises the signal again; for a service manager that is a clean end.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -132,6 +132,7 @@ def _service_of_its_own(arguments: argparse.Namespace) -> Iterator[str]:
     from detector.detector import Detector
     from serving.app import create_app
     from serving.errors import BadSettingsError
+    from serving.server import Server
     from serving.services import open_store
     from serving.settings import Settings
 
@@ -145,7 +146,7 @@ def _service_of_its_own(arguments: argparse.Namespace) -> Iterator[str]:
     store.database.close()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         app = create_app(settings, detector)
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
+        server = Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="service")
         thread.start()
         try:

@@ -6,10 +6,14 @@
 Every post has an idempotency key, so it is repeated without a thought when the connection breaks or the service says
 503; between the tries it waits as long as `Retry-After` says, or longer each time.
 
+    for event in client.events(after=last_seen):    # verdicts as they come, none lost and none twice
+        last_seen = event.sequence
+
 ParcelRayError
 └── ClientError
-    ├── RefusedError      the service said no; the same request would be refused again
-    └── UnreachableError  no answer after every try; the scan may or may not have been stored, so use its key again
+    ├── BadSignatureError  a webhook that is not from the service, or too old
+    ├── RefusedError       the service said no; the same request would be refused again
+    └── UnreachableError   no answer after every try; the scan may or may not have been stored, so use its key again
 """
 
 from __future__ import annotations
@@ -17,31 +21,39 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from email.message import Message
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import httpx
+from httpx_sse import SSEError, connect_sse
 from pydantic import BaseModel, ValidationError
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from detector import __version__
 from detector.errors import ParcelRayError
+from serving.events.schema import Event, EventType, WebhookBody
+from serving.retry_after import retry_after_s
 from serving.schemas import ScanMetadata, ScanOut, ScanPage, ScanSummary
 
-__all__ = ["Client", "ClientError", "RefusedError", "UnreachableError"]
+__all__ = ["BadSignatureError", "Client", "ClientError", "RefusedError", "UnreachableError", "verify_webhook"]
 
 # Someone in front of the service may answer the last two in its place.
 _BUSY: Final = (429, 503, 502, 504)
 _FIRST_WAIT_S: Final = 0.2
 _LONGEST_WAIT_S: Final = 30.0
+_STRANGER: Final = "{} answers, but not as this service does; is the address right?"
 _T = TypeVar("_T", bound=BaseModel)
 
 
 class ClientError(ParcelRayError):
     """A request that brought no result."""
+
+
+class BadSignatureError(ClientError):
+    """A webhook that the service did not sign with this secret, or more than five minutes ago."""
 
 
 class RefusedError(ClientError):
@@ -160,6 +172,52 @@ class Client:
             if (cursor := page.next) is None:
                 return
 
+    def events(
+        self,
+        *,
+        after: int | None = None,
+        types: Collection[EventType] = (),
+        scanner_id: str | None = None,
+        lane: str | None = None,
+    ) -> Iterator[Event]:
+        """Yield events as they come, without end; a broken connection is made again where it stood.
+
+        Args:
+            after: `sequence` of the last event that you have; 0 for all, None for those from now on.
+            types: none for all.
+            scanner_id: of this scanner only.
+            lane: of this lane only.
+
+        Raises:
+            RefusedError: the key is not for this, or the sequence is another store's.
+            UnreachableError: no stream after so many tries in a row.
+        """
+        params = {"type": sorted(types), "scanner_id": scanner_id, "lane": lane}
+        params = {name: value for name, value in params.items() if value}
+        place, failed = after, 0
+        while True:
+            headers = {} if place is None else {"Last-Event-ID": str(place)}
+            wait_s = 0.0
+            try:
+                with connect_sse(self._http, "GET", "/v1/events", params=params, headers=headers) as source:
+                    if not source.response.is_success:
+                        source.response.read()
+                    refusal = _refusal(source.response)
+                    trouble, wait_s = refusal or ("the stream ended", 0.0)
+                    for message in () if refusal else source.iter_sse():
+                        failed = 0
+                        place = int(message.id) if message.id.isdecimal() else place
+                        if message.event in set(EventType):
+                            yield Event.model_validate_json(message.data)
+            except httpx.TransportError as error:
+                trouble = _named(error)
+            except (SSEError, ValidationError) as error:
+                raise ClientError(_STRANGER.format(self._http.base_url)) from error
+            failed += 1
+            if failed >= self._attempts:
+                raise UnreachableError(f"no events from {self._http.base_url} after {failed} tries ({trouble})")
+            self._sleep(max(_wait_s(failed), wait_s))
+
     def threat_report(self, scan_id: str) -> bytes:
         """Return the answer as a DICOS Threat Detection Report.
 
@@ -170,21 +228,61 @@ class Client:
 
     def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own arguments
         for attempt in range(1, self._attempts + 1):
-            wait_s = min(_FIRST_WAIT_S * 2 ** (attempt - 1), _LONGEST_WAIT_S) * random.uniform(0.5, 1.0)  # noqa: S311
+            asked_s = 0.0
             try:
                 answer = self._http.request(method, path, **request)
             except httpx.TransportError as error:
-                trouble = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+                trouble = _named(error)
             else:
-                if answer.is_success:
+                refusal = _refusal(answer)
+                if refusal is None:
                     return answer
-                if answer.status_code not in _BUSY:
-                    raise RefusedError(answer.status_code, _problem(answer))
-                trouble = f"{answer.status_code}: {_problem(answer).get('detail', 'busy')}"
-                wait_s = max(wait_s, min(_retry_after_s(answer), _LONGEST_WAIT_S))
+                trouble, asked_s = refusal
             if attempt < self._attempts:
-                self._sleep(wait_s)
+                self._sleep(max(_wait_s(attempt), asked_s))
         raise UnreachableError(f"no answer from {self._http.base_url} after {self._attempts} tries ({trouble})")
+
+
+def verify_webhook(body: bytes, headers: Mapping[str, str], secret: str) -> Event:
+    """Return the event of a webhook that the service sent; give the body as it came, byte for byte.
+
+    An event may come twice, under the same `webhook-id`.
+
+    Args:
+        body: the body of the request.
+        headers: its headers, in any case.
+        secret: `whsec_...`, as `parcelray webhooks add` printed it.
+
+    Raises:
+        BadSignatureError: not signed with this secret, or more than five minutes ago: answer 4xx.
+    """
+    try:
+        Webhook(secret).verify(body, dict(headers), json_parse=False)
+        return WebhookBody.model_validate_json(body).data
+    except (WebhookVerificationError, ValueError) as error:  # a header may hold anything
+        raise BadSignatureError(f"not a webhook of this service: {error}") from error
+
+
+def _wait_s(attempt: int) -> float:
+    return min(_FIRST_WAIT_S * 2.0 ** (attempt - 1), _LONGEST_WAIT_S) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def _refusal(answer: httpx.Response) -> tuple[str, float] | None:
+    """Return what is amiss for now and the seconds to wait; None when all is well.
+
+    Raises:
+        RefusedError: to ask again would not help.
+    """
+    if answer.is_success:
+        return None
+    if answer.status_code not in _BUSY:
+        raise RefusedError(answer.status_code, _problem(answer))
+    trouble = f"{answer.status_code}: {_problem(answer).get('detail', 'busy')}"
+    return trouble, min(retry_after_s(answer), _LONGEST_WAIT_S)
+
+
+def _named(error: httpx.TransportError) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any]:
@@ -199,21 +297,8 @@ def _problem(answer: httpx.Response) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _retry_after_s(answer: httpx.Response) -> float:
-    """Return the seconds or the time that `Retry-After` names; 0 where it names none."""
-    text = answer.headers.get("retry-after", "")
-    if text.isdecimal():
-        return float(text)
-    try:
-        return max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
-    except ValueError:
-        return 0.0
-
-
 def _parsed(model: type[_T], answer: httpx.Response) -> _T:
     try:
         return model.model_validate_json(answer.content)
     except ValidationError as error:
-        raise ClientError(
-            f"{answer.request.url} answers, but not as this service does; is the address right?"
-        ) from error
+        raise ClientError(_STRANGER.format(answer.request.url)) from error

@@ -59,6 +59,16 @@ class Board:
         for answer in answers:
             self._latest.setdefault((answer.scanner_id, answer.lane), deque(maxlen=SHOWN)).append(answer)
 
+    def forget(self, scan_id: str) -> None:
+        """Take an erased scan off the board; what it counted for the hour stays."""
+        for key, latest in list(self._latest.items()):
+            kept = [answer for answer in latest if answer.id != scan_id]
+            if not kept:
+                del self._latest[key]
+                self._hour.pop(key, None)
+            elif len(kept) < len(latest):
+                self._latest[key] = deque(kept, maxlen=SHOWN)
+
     def lanes(self) -> list[Lane]:
         """Return the lanes in the order of their names."""
         order = sorted(self._latest, key=lambda key: (key[0] or "", key[1] or ""))

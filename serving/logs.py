@@ -52,4 +52,5 @@ def configure(log_format: Literal["text", "json"]) -> None:
     text = _TextFormatter("%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s")
     handler.setFormatter(JsonFormatter() if log_format == "json" else text)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for name in ("alembic", "httpx"):  # httpx would name every address that a webhook goes to
+        logging.getLogger(name).setLevel(logging.WARNING)

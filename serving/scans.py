@@ -12,12 +12,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from detector.errors import ImageError
 from detector.policy import Reason, Verdict
-from serving.access.gate import GuardedRoute, allow
+from serving.access.gate import GuardedRoute, allow, caller_of
 from serving.access.keys import Scope
 from serving.dependencies import NO_NUL, BudgetMs, IdempotencyKey, ServicesDep, StoredScan
 from serving.display import display_form, thumbnail
-from serving.errors import NotFoundError, OverloadedError, StoreUnavailableError
+from serving.errors import BadRequestError, NotFoundError, OverloadedError, StoreUnavailableError
 from serving.intake import read_scan
+from serving.retention import erase_scan
 from serving.schemas import LateResult, ReviewDecision, ScanMetadata, ScanOut, ScanPage, ScanSummary
 from serving.screening import Clock, same_scan
 from serving.services import Services
@@ -137,6 +138,31 @@ async def list_scans(  # noqa: PLR0917 - each is a named query parameter
 async def get_scan(scan: StoredScan) -> ScanOut:
     """Return the answer as it was given, with what has come since: late result and review."""
     return scan_out(scan)
+
+
+@router.delete("/{scan_id}", status_code=204, summary="Erase a scan")
+@allow(Scope.ADMIN)
+async def delete_scan(
+    request: Request,
+    scan: StoredScan,
+    services: ServicesDep,
+    reason: Annotated[str, Query(min_length=1, max_length=500, pattern=NO_NUL, description="Why.")],
+    by: Annotated[
+        str | None, Query(min_length=1, max_length=128, pattern=NO_NUL, description="Who decided; else the key's name.")
+    ] = None,
+) -> None:
+    """Erase a scan and its images; the evidence chain keeps when, by whom and why, and stays verifiable."""
+    by = by or caller_of(request).name
+    if by is None:
+        raise BadRequestError("by: say who decided; in demo mode no key says it")
+    try:
+        await asyncio.to_thread(
+            erase_scan, services.settings, services.store, services.images, scan.id, by=by, reason=reason
+        )
+    except OSError as error:
+        raise StoreUnavailableError(
+            "the scan is erased, its images could not be removed yet; the service tries again by itself"
+        ) from error
 
 
 @router.get(

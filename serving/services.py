@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from detector.quality import flaw_of
 from serving.access.gate import Gate
 from serving.access.keys import KeyStore
 from serving.errors import BadSettingsError
+from serving.events.feed import Feed
 from serving.inference import BLANK_RGB, InferencePool, ScanDetector
 from serving.late import LateWork
 from serving.live import Board
@@ -29,9 +30,11 @@ from serving.screening import Screening
 from serving.settings import Settings
 from serving.store.database import Database
 from serving.store.images import DiskImages, ImageStore
+from serving.store.outbox import Outbox
 from serving.store.remote_images import RemoteImages
 from serving.store.scans import ScanFilter, ScanStore
 from serving.telemetry import Telemetry
+from serving.webhooks.dispatcher import Dispatcher
 
 __all__ = ["Services", "open_services", "open_store"]
 
@@ -51,6 +54,9 @@ class Services:
     swap: ModelSwap
     telemetry: Telemetry
     board: Board
+    feed: Feed
+    outbox: Outbox
+    webhooks: Dispatcher
     open_requests: int = 0
     open_bytes: int = 0
     # Pictures for people must not take the cores from scans.
@@ -116,19 +122,51 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
         )
         swap = ModelSwap(settings, pool, scanners, telemetry.serve)
         gate = Gate(KeyStore(store.database), settings)
-        with closing(screening), closing(gate):
+        feed = Feed(settings, store.database, board.forget)
+        outbox = Outbox(store.database)
+        webhooks = Dispatcher(settings, outbox, telemetry.webhook)
+        with closing(screening), closing(gate), _woken_by_writes(store.database, feed.wake, webhooks.wake):
             async with pool:
                 if settings.warm_up:
                     await _warm_up(pool)
-                async with late, Retainer(settings, store, images):
+                async with late, Retainer(settings, store, images), feed, webhooks:
                     services = Services(
-                        settings, pool, store, gate, images, thumbnails, screening, scanners, swap, telemetry, board
+                        settings,
+                        pool,
+                        store,
+                        gate,
+                        images,
+                        thumbnails,
+                        screening,
+                        scanners,
+                        swap,
+                        telemetry,
+                        board,
+                        feed,
+                        outbox,
+                        webhooks,
                     )
-                    telemetry.watch(pool, lambda: services.open_requests)
+                    telemetry.watch(pool, lambda: services.open_requests, webhooks.waiting)
                     board.restore(await asyncio.to_thread(_latest, store))
                     yield services
     finally:
         store.database.close()
+
+
+@contextmanager
+def _woken_by_writes(database: Database, *wakes: Callable[[], None]) -> Iterator[None]:
+    """Wake these in the event loop when a thread of this process has written."""
+    loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        for wake in wakes:
+            loop.call_soon_threadsafe(wake)
+
+    database.on_write.append(tell)
+    try:
+        yield
+    finally:
+        database.on_write.remove(tell)
 
 
 def _latest(store: ScanStore) -> list[ScanOut]:

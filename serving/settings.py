@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, IPvAnyNetwork, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -132,9 +132,31 @@ class Settings(BaseSettings):
     min_free_bytes: int = Field(
         default=256 * _MIB, ge=0, description="Free disk space below which the service is not ready."
     )
+    webhook_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        default=(),
+        description="Networks that webhooks may go to besides public addresses, with commas between them, "
+        "such as 10.20.0.0/16.",
+    )
+    webhook_attempts: int = Field(
+        default=12,
+        ge=1,
+        le=100,
+        description="Tries to deliver a webhook, over about a day, before it is a dead letter.",
+    )
+    webhook_first_wait_s: float = Field(
+        default=5.0, gt=0, description="Time before the second try of a webhook; each further one is three times that."
+    )
+    webhook_timeout_s: float = Field(
+        default=10.0, gt=0, le=60, description="Time for the receiver of a webhook to answer."
+    )
+    webhook_dead_days: float = Field(default=30.0, gt=0, description="Days after which dead letters are forgotten.")
+    event_streams: int = Field(default=64, ge=0, description="Readers that GET /v1/events may have at the same time.")
+    event_heartbeat_s: float = Field(
+        default=15.0, gt=0, description="Time without an event after which a stream of events shows that it lives."
+    )
     warm_up: bool = Field(default=True, description="Run the model once before the first request is taken.")
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "webhook_networks", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         return [name.strip().lower() for name in value.split(",") if name.strip()] if isinstance(value, str) else value

@@ -60,6 +60,9 @@ class Telemetry:
             buckets=(0.0, *_SCORES),
             registry=registry,
         )
+        self._webhooks = Counter(
+            "parcelray_webhook_tries", "Tries to deliver a webhook.", ("endpoint", "outcome"), registry=registry
+        )
         self._model = Gauge(
             "parcelray_model",
             "1 for the model that serves.",
@@ -69,8 +72,8 @@ class Telemetry:
         software = Gauge("parcelray_software", "1 for the software that runs.", ("version",), registry=registry)
         software.labels(__version__).set(1)
 
-    def watch(self, pool: InferencePool, open_requests: Callable[[], float]) -> None:
-        """Read these whenever somebody asks."""
+    def watch(self, pool: InferencePool, open_requests: Callable[[], float], webhooks: Callable[[str], float]) -> None:
+        """Read these whenever somebody asks; `webhooks` is given a state and returns how many wait in it."""
         gauges: dict[str, tuple[str, Callable[[], float]]] = {
             "parcelray_waiting_views": ("Views that wait for the model.", lambda: pool.waiting),
             "parcelray_oldest_inference_seconds": (
@@ -78,6 +81,8 @@ class Telemetry:
                 lambda: pool.oldest_running_s,
             ),
             "parcelray_open_scans": ("Posted scans in work, arriving ones too.", open_requests),
+            "parcelray_webhooks_pending": ("Webhooks that are not delivered yet.", lambda: webhooks("pending")),
+            "parcelray_webhooks_dead": ("Webhooks given up: dead letters.", lambda: webhooks("dead")),
         }
         for name, (text, read) in gauges.items():
             Gauge(name, text, registry=self.registry).set_function(read)
@@ -92,6 +97,10 @@ class Telemetry:
         """Count an answered request; `route` is a template, never an address."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def webhook(self, endpoint: str, outcome: str) -> None:
+        """Count a try to deliver a webhook: delivered, failed or dead."""
+        self._webhooks.labels(endpoint, outcome).inc()
 
     def scan(self, answer: ScanOut) -> None:
         """Count a new scan."""

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import RedirectResponse
 
 from serving.access.keys import KeyStore, Scope
@@ -160,6 +161,16 @@ class Gate:
             has = ", ".join(key.scopes)
             raise WrongScopeError(f"this needs a key with one of the scopes {wanted}; the key has {has}")
         return Caller(key.id, key.name, scopes)
+
+    async def still_admits(self, request: Request, allowed: frozenset[Scope]) -> bool:
+        """Return whether who was admitted a while ago would be again, for answers that take long."""
+        try:
+            key = await self._key_of(request)
+        except NotSignedInError:
+            return False
+        except SQLAlchemyError:
+            return True  # nothing that could be shown comes from a database that fails
+        return key is None or bool(frozenset(Scope(scope) for scope in key.scopes) & allowed)
 
     async def _key_of(self, request: Request) -> AccessKey | None:
         """Return the key of a request, or None in demo mode."""

@@ -134,6 +134,7 @@ async def _board(services: Services) -> dict[str, Any]:
         "shown": {scan.id: _shown(scan) for lane in lanes for scan in lane.latest},
         "checks": await checks_of(services),
         "waiting": services.pool.waiting,
+        "webhooks": {state: services.webhooks.waiting(state) for state in ("pending", "dead")},
         "now": datetime.now(UTC),
         "colours": _COLOURS,
     }

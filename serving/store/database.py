@@ -7,7 +7,7 @@ What SQLite and PostgreSQL need to mean the same: a reader sees one snapshot (WA
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +41,8 @@ class Database:
             SQLAlchemyError: the database does not answer.
             CommandError: the schema is newer than this software.
         """
+        # Called, in the writer's thread, after each write of this process.
+        self.on_write: list[Callable[[], None]] = []
         self._engine = _engine(url)
         self._reader = self._engine
         if self._engine.dialect.name == "sqlite":
@@ -71,6 +73,8 @@ class Database:
         """Give a session whose changes are durable when the block ends without an error."""
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
+        for tell in self.on_write:
+            tell()
 
 
 def _engine(url: str) -> Engine:

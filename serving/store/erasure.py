@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from serving.store import evidence
 from serving.store.database import Database
-from serving.store.models import Detection, ErasedImage, Review, Scan, View
+from serving.store.models import Detection, ErasedImage, Review, Scan, View, WebhookDelivery
 
 __all__ = ["Retention", "due", "erase", "purge_images", "rescue"]
 
@@ -45,7 +45,7 @@ def erase(database: Database, scan_id: str, *, by: str, reason: str) -> bool:
         hashes = sorted({view.sha256 for view in scan.views})
         views = select(View.id).where(View.scan_id == scan_id)
         session.execute(delete(Detection).where(Detection.view_id.in_(views)))
-        for table in (View, Review):
+        for table in (View, Review, WebhookDelivery):
             session.execute(delete(table).where(table.scan_id == scan_id))
         session.execute(delete(Scan).where(Scan.id == scan_id))
         for sha256 in hashes:

@@ -33,6 +33,8 @@ __all__ = [
     "SignIn",
     "UtcDateTime",
     "View",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]
 
 
@@ -205,3 +207,37 @@ class SignIn(Base):
     secret_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     key_id: Mapped[str] = mapped_column(ForeignKey("access_keys.id"), index=True)
     expires_at: Mapped[datetime]
+
+
+class WebhookEndpoint(Base):
+    """A receiver of events."""
+
+    __tablename__ = "webhook_endpoints"
+
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    url: Mapped[str] = mapped_column(Text)
+    # As it is: signing needs the secret itself, a hash would not do.
+    secret: Mapped[str] = mapped_column(String(128))
+    events: Mapped[list[str]]
+    scanners: Mapped[list[str]]  # empty: all
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+    delivered_at: Mapped[datetime | None]
+
+
+class WebhookDelivery(Base):
+    """One event that a receiver has not got yet; its body is made of the rows that the evidence record speaks about."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (Index("ix_webhook_deliveries_due", "endpoint_id", "state", "next_at"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    endpoint_id: Mapped[str] = mapped_column(ForeignKey("webhook_endpoints.id"))
+    seq: Mapped[int]
+    scan_id: Mapped[str] = mapped_column(String(36), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(8), default="pending")
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime]
+    next_at: Mapped[datetime]
+    error: Mapped[str | None] = mapped_column(String(300))

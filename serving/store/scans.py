@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from serving.schemas import LateResult, ReviewOut, ScanMetadata, ScanOut, ViewOut
-from serving.store import erasure, evidence, verify
+from serving.store import erasure, evidence, outbox, verify
 from serving.store.database import Database
 from serving.store.evidence import canonical, sha256_of
 from serving.store.images import ImageStore
@@ -153,7 +153,8 @@ class ScanStore:
                 "note_sha256": sha256_of(review.note),
                 "created_at": review.created_at.isoformat(),
             }
-            evidence.append(session, review.scan_id, "review", payload)
+            record = evidence.append(session, review.scan_id, "review", payload)
+            outbox.enqueue(session, record, scan.scanner_id)
 
     def reviews(self, scan_id: str) -> Sequence[Review]:
         """Return the reviews of a scan, oldest first."""
@@ -195,7 +196,8 @@ class ScanStore:
                 "finished_at": result["finished_at"],
                 "late_result_sha256": sha256_of(canonical(result)),
             }
-            evidence.append(session, scan_id, "late_result", payload)
+            record = evidence.append(session, scan_id, "late_result", payload)
+            outbox.enqueue(session, record, scan.scanner_id)
 
     def probe(self) -> None:
         """Write to the database and change nothing; raises when it does not answer, is full or takes no writes."""
@@ -267,7 +269,8 @@ def _insert_scan(session: Session, new: NewScan) -> None:
         session.add(row)
         session.flush()
         session.add_all(_detection_rows(row.id, view, late=False))
-    evidence.append(session, answer.id, "scan", _scan_payload(new, salt))
+    record = evidence.append(session, answer.id, "scan", _scan_payload(new, salt))
+    outbox.enqueue(session, record, new.metadata.scanner_id)
 
 
 def _scan_payload(new: NewScan, salt: str) -> dict[str, Any]:

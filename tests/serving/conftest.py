@@ -27,6 +27,7 @@ from detector.model_card import ModelCard
 from detector.taxonomy import LABELS
 from serving.app import create_app
 from serving.inference import ScanDetector
+from serving.server import Server as HttpServer
 from serving.settings import Settings
 
 PngMaker = Callable[..., bytes]
@@ -190,7 +191,7 @@ def serve_in_thread() -> ServeInThread:
     def run(detector: ScanDetector, **settings: object) -> Iterator[httpx.Client]:
         values = {"warm_up": False, "quality_checks": False, **settings}  # plain pictures are blank
         app = create_app(Settings.model_validate(values), detector)
-        runner = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="on"))
+        runner = HttpServer(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="on"))
         thread = threading.Thread(target=runner.run)
         thread.start()
         try:
