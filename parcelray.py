@@ -27,7 +27,7 @@ COMMANDS: Final = {
     "train": ("training.cli_train", "train a model from one YAML file"),
     "evaluate": ("training.cli_evaluate", "measure an ONNX model on a catalogue"),
     "export": ("training.cli_export", "turn trained weights into a checked ONNX model with its card"),
-    "bench": ("benchmarks.cli", "measure speed: latency, render"),
+    "bench": ("benchmarks.cli", "measure speed: latency, load, render"),
 }
 _ROOMS: Final = frozenset({"training", "datasets", "benchmarks"})
 # What an import error of one of these packages means: the extra that brings it.
