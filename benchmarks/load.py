@@ -60,7 +60,7 @@ def _service(arguments: argparse.Namespace) -> Iterator[tuple[subprocess.Popen[s
     with tempfile.TemporaryDirectory(prefix="parcelray-load-") as folder:
         log = Path(folder) / "service.log"
         with log.open("w") as stderr:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - our own service
                 [*command, "--data", f"{folder}/data"],
                 cwd=_ROOT,
                 stdout=subprocess.PIPE,

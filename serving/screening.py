@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from detector.errors import ImageError, ImageTooLargeError
 from detector.image_headers import read_header
 from detector.images import ImageLimits, decode
 from detector.policy import Reason, ViewOutcome, above_threshold, decide
+from serving.admission import Admission
 from serving.alarms import AlarmRanks
 from serving.answers import model_out, outcome_of, view_out
 from serving.errors import (
@@ -51,6 +52,7 @@ from serving.store.scans import NewScan, ScanStore
 __all__ = ["Clock", "Screening", "same_scan"]
 
 _T = TypeVar("_T")
+_FORGET: Final = 0.05
 _log = logging.getLogger("parcelray.serving")
 
 
@@ -109,10 +111,12 @@ class Screening:
         images: ImageStore,
         late: LateWork,
         *,
+        admission: Admission,
         scanners: Scanners,
         observers: Sequence[Callable[[ScanOut], None]] = (),
     ) -> None:
         self._settings = settings
+        self._admission = admission
         self._pool = pool
         self._store = store
         self._images = images
@@ -128,6 +132,7 @@ class Screening:
         # Threads of its own, so that nobody who looks at pictures holds up an answer.
         self._writers = ThreadPoolExecutor(4, thread_name_prefix="store")
         self._open_pixels = 0
+        self._storing_ms = 0.0
 
     def close(self) -> None:
         """Wait for the last reading, decoding and writing."""
@@ -144,7 +149,7 @@ class Screening:
         Raises:
             ServiceError: refused, overloaded or not storable; then nothing was stored.
         """
-        with self._pool.admission():
+        with self._admission.place(clock.left_s() * 1e3):
             headers = await self._headers(posted.views)
             with self._room_for(headers):
                 return await self._screen(posted, headers, clock, idempotency_key)
@@ -152,7 +157,7 @@ class Screening:
     async def _screen(
         self, posted: PostedScan, headers: Sequence[_Header], clock: Clock, idempotency_key: str | None
     ) -> tuple[str, bool]:
-        reserve_ms = min(self._settings.answer_reserve_ms, clock.budget_ms / 2)
+        reserve_ms = min(max(self._settings.answer_reserve_ms, self._storing_ms), clock.budget_ms / 2)
         arrived_ms = clock.elapsed_ms()
         pictures = await self._decode(posted.views, headers, clock.left_s(reserve_ms))
         decoded_ms = clock.elapsed_ms() - arrived_ms
@@ -162,6 +167,7 @@ class Screening:
         results = [job.result for job in jobs if job is not None]
         if results:
             await asyncio.wait(results, timeout=clock.left_s(reserve_ms))
+        read_ms = clock.elapsed_ms()
         # Still unfinished ones leave the queue here; those that the model has already run on to their end.
         outcomes = [outcome_of(job) for job in jobs]
         store_ms = await keeping
@@ -189,6 +195,9 @@ class Screening:
             first = await self._write(partial(self._store.add, new, partial(self._put_again, posted.views)))
         if first is not None:
             return same_scan(first, posted), True
+        # The slowest of the last ones: a busy disk must make answers earlier, not late.
+        took_ms = clock.elapsed_ms() - read_ms
+        self._storing_ms = max(took_ms, self._storing_ms + _FORGET * (took_ms - self._storing_ms))
         if unfinished:
             self._late.adopt(answer.id, {view.name: job for view, job in zip(posted.views, jobs, strict=True)})
         for observe in self._observers:

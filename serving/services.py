@@ -17,6 +17,7 @@ from detector.errors import ModelError
 from detector.quality import flaw_of
 from serving.access.gate import Gate
 from serving.access.keys import KeyStore
+from serving.admission import Admission
 from serving.errors import BadSettingsError
 from serving.inference import BLANK_RGB, InferencePool, ScanDetector
 from serving.late import LateWork
@@ -41,6 +42,7 @@ class Services:
     """What routes work with."""
 
     settings: Settings
+    admission: Admission
     pool: InferencePool
     store: ScanStore
     gate: Gate
@@ -105,14 +107,21 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
         pool = InferencePool(
             detector,
             sessions=settings.sessions,
-            queue_limit=settings.queue_limit,
             min_score=min(settings.min_score, lowest),  # an alarm must never be cut off
             check=flaw_of if settings.quality_checks else None,
         )
         late = LateWork(pool, store, images, scanners=scanners, attempts=settings.late_attempts)
+        admission = Admission(settings.sessions, settings.queue_limit)
         telemetry, board = Telemetry(), Board()
         screening = Screening(
-            settings, pool, store, images, late, scanners=scanners, observers=(telemetry.scan, board.scan)
+            settings,
+            pool,
+            store,
+            images,
+            late,
+            admission=admission,
+            scanners=scanners,
+            observers=(telemetry.scan, board.scan),
         )
         swap = ModelSwap(settings, pool, scanners, telemetry.serve)
         gate = Gate(KeyStore(store.database), settings)
@@ -122,9 +131,20 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
                     await _warm_up(pool)
                 async with late, Retainer(settings, store, images):
                     services = Services(
-                        settings, pool, store, gate, images, thumbnails, screening, scanners, swap, telemetry, board
+                        settings,
+                        admission,
+                        pool,
+                        store,
+                        gate,
+                        images,
+                        thumbnails,
+                        screening,
+                        scanners,
+                        swap,
+                        telemetry,
+                        board,
                     )
-                    telemetry.watch(pool, lambda: services.open_requests)
+                    telemetry.watch(pool, admission, lambda: services.open_requests)
                     board.restore(await asyncio.to_thread(_latest, store))
                     yield services
     finally:
