@@ -49,7 +49,6 @@ def _load_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--capacity-s", type=float, default=20, help="seconds of each look at capacity (default 20)")
     parser.add_argument("--steady-s", type=float, default=300, help="seconds of steady load (default 300)")
     parser.add_argument("--overload-s", type=float, default=120, help="seconds of overload (default 120)")
-    parser.add_argument("--recovery-s", type=float, default=20, help="seconds of steady load after it (default 20)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the arrivals (default 0)")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
 

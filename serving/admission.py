@@ -1,9 +1,12 @@
-"""Decides at once whether a scan can still be done in time, from how many are in work and how fast they leave.
+"""Decides at once what becomes of a scan, from how many are in work and how fast they leave.
 
-The rule: a scan is taken while a session is free. When all are taken, it must fit into the queue and be expected to be
-done within its budget, else it is refused; refused scans cost next to nothing, so those that were taken are answered in
-time however many more come. What is expected is the number of scans in work times the measured interval at which scans
-leave while every session has work: whatever holds them up, model, disk or processor, is in it.
+A scan is taken while a session is free. When none is, it is taken where it is expected to be done within its budget.
+Where it is not, it is put off: stored, answered `refer` at once, and finished when nothing fresh waits. When as many
+wait as may, for their turn or to be finished, it is refused. Those that were taken are so answered in time however many
+more come, because a refused scan costs next to nothing.
+
+What is expected is the number of scans in work times the measured interval at which scans leave while every session has
+work: whatever holds them up, model, disk or processor, is in it.
 """
 
 from __future__ import annotations
@@ -25,13 +28,22 @@ _USABLE: Final = 0.8
 
 
 class Admission:
-    """The places for scans in work: one for each session and at most `queue_limit` more."""
+    """The places for scans: one for each session, `queue_limit` to wait their turn, and as many to be finished later."""
 
-    def __init__(self, sessions: int, queue_limit: int, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        sessions: int,
+        queue_limit: int,
+        left_over: Callable[[], int],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin with no scan in work; `left_over` tells how many stored ones are not finished."""
         self._sessions = sessions
-        self._places = sessions + queue_limit
+        self._queue_limit = queue_limit
+        self._left_over = left_over
         self._now = now
         self._in_work = 0
+        self._put_off = 0
         self._interval_ms = _FIRST_MS / sessions
         # When the last scan left, or the last session was taken; None while a session is free.
         self._busy_since: float | None = None
@@ -41,36 +53,44 @@ class Admission:
         """How long a scan that comes now is expected to take."""
         return (self._in_work + 1) * self._interval_ms
 
-    def check(self, left_ms: float) -> None:
-        """Refuse a scan that has so much of its budget left, if it cannot be done in time.
+    def check(self, left_ms: float) -> bool:
+        """Return whether a scan with so much of its budget left is expected to be done in time.
 
         Raises:
-            OverloadedError: every place is taken, or too many are for this budget.
+            OverloadedError: it is not, and no more can be put off; or every place is taken.
         """
         if self._in_work < self._sessions:
-            return
-        if self._in_work >= self._places:
+            return True
+        if self._in_work >= self._sessions + self._queue_limit:
             reason = f"{self._in_work} scans are in work and no more fit"
-        elif self.expected_ms > _USABLE * left_ms:
-            reason = f"{self._in_work} scans are in work and one more would take {self.expected_ms:.0f} ms"
+        elif self.expected_ms <= _USABLE * left_ms:
+            return True
+        elif self._put_off + self._left_over() < self._queue_limit:
+            return False
         else:
-            return
+            reason = f"{self._in_work} scans are in work and one more would take {self.expected_ms:.0f} ms"
         wait_s = math.ceil(self.expected_ms / 1e3)
         raise OverloadedError(f"{reason}; send again after Retry-After seconds", retry_after_s=min(wait_s, 60))
 
     @contextmanager
-    def place(self, left_ms: float) -> Iterator[None]:
-        """Hold a place while a scan is in work.
+    def place(self, left_ms: float) -> Iterator[bool]:
+        """Hold a place while a scan is in work, and say whether it is to be done now or put off.
 
         Raises:
             OverloadedError: as `check` says.
         """
-        self.check(left_ms)
+        if not self.check(left_ms):
+            self._put_off += 1
+            try:
+                yield False
+            finally:
+                self._put_off -= 1
+            return
         self._in_work += 1
         if self._in_work == self._sessions:
             self._busy_since = self._now()
         try:
-            yield
+            yield True
         finally:
             self._leave()
 

@@ -50,6 +50,7 @@ class LateWork:
         self._attempts = attempts
         self._wake = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._adopted: set[str] = set()
         self._worker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> LateWork:
@@ -63,8 +64,14 @@ class LateWork:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def left_over(self) -> int:
+        """Scans that were answered since the start and are not finished."""
+        return len(self._adopted)
+
     def adopt(self, scan_id: str, jobs: Mapping[str, Job | None]) -> None:
         """Take over a stored scan whose answer could not wait for these jobs, by view name."""
+        self._adopted.add(scan_id)
         held = {name: job for name, job in jobs.items() if job is not None and not job.result.cancelled()}
         if len(held) == len(jobs):
             task = asyncio.create_task(self._finish_running(scan_id, held))
@@ -92,6 +99,7 @@ class LateWork:
             try:
                 scan_id = await asyncio.to_thread(self._store.next_late, but=tuple(self._tasks))
                 if scan_id is None:
+                    self._adopted &= self._tasks.keys()  # what is not in the store any more was erased
                     await self._wake.wait()
                     self._wake.clear()
                 else:
@@ -145,6 +153,7 @@ class LateWork:
             finished_at=datetime.now(UTC),
         )
         await asyncio.to_thread(self._store.add_late_result, scan.id, late)
+        self._adopted.discard(scan.id)
         _log.info("scan %s late %s", scan.id, late.verdict)
 
 

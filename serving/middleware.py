@@ -112,11 +112,10 @@ def _overload(scope: Scope) -> ServiceError | None:
         return None
     services: Services = scope["app"].state.services
     asked = Headers(scope=scope).get("x-budget-ms", "")
+    # Which scanner it is stands in the body: here with the longest budget, behind the body with its own.
+    known = asked.isdecimal() and len(asked) <= 6
     try:
-        # Which scanner it is stands in the body: with the longest budget, the exact one is looked at behind it.
-        services.admission.check(
-            int(asked) if asked.isdecimal() and len(asked) <= 6 else services.scanners.longest_budget_ms
-        )
+        services.admission.check(int(asked) if known else services.scanners.longest_budget_ms)
     except OverloadedError as error:
         scope[ROUTE] = _SCANS
         return error

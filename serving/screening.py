@@ -149,17 +149,20 @@ class Screening:
         Raises:
             ServiceError: refused, overloaded or not storable; then nothing was stored.
         """
-        with self._admission.place(clock.left_s() * 1e3):
+        with self._admission.place(clock.left_s() * 1e3) as now:
             headers = await self._headers(posted.views)
             with self._room_for(headers):
-                return await self._screen(posted, headers, clock, idempotency_key)
+                return await self._screen(posted, headers, clock, idempotency_key, now=now)
 
     async def _screen(
-        self, posted: PostedScan, headers: Sequence[_Header], clock: Clock, idempotency_key: str | None
+        self, posted: PostedScan, headers: Sequence[_Header], clock: Clock, idempotency_key: str | None, *, now: bool
     ) -> tuple[str, bool]:
         reserve_ms = min(max(self._settings.answer_reserve_ms, self._storing_ms), clock.budget_ms / 2)
         arrived_ms = clock.elapsed_ms()
-        pictures = await self._decode(posted.views, headers, clock.left_s(reserve_ms))
+        if now:
+            pictures = await self._decode(posted.views, headers, clock.left_s(reserve_ms))
+        else:
+            pictures = [_Picture(view, header, None) for view, header in zip(posted.views, headers, strict=True)]
         decoded_ms = clock.elapsed_ms() - arrived_ms
         keeping = asyncio.create_task(self._keep_images(posted.views))
         detector = self._pool.detector  # the same for all views, and for what the answer says of it

@@ -111,7 +111,7 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
             check=flaw_of if settings.quality_checks else None,
         )
         late = LateWork(pool, store, images, scanners=scanners, attempts=settings.late_attempts)
-        admission = Admission(settings.sessions, settings.queue_limit)
+        admission = Admission(settings.sessions, settings.queue_limit, lambda: late.left_over)
         telemetry, board = Telemetry(), Board()
         screening = Screening(
             settings,
