@@ -11,6 +11,7 @@ work: whatever holds them up, model, disk or processor, is in it.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +29,11 @@ _USABLE: Final = 0.8
 
 
 class Admission:
-    """The places for scans: one for each session, `queue_limit` to wait their turn, and as many to be finished later."""
+    """Places for scans: one for each session, `queue_limit` to wait their turn, and as many to be finished later.
+
+    Attributes:
+        calm: set while a session is free, so that what was left over may have it.
+    """
 
     def __init__(
         self,
@@ -42,6 +47,8 @@ class Admission:
         self._queue_limit = queue_limit
         self._left_over = left_over
         self._now = now
+        self.calm = asyncio.Event()
+        self.calm.set()
         self._in_work = 0
         self._put_off = 0
         self._interval_ms = _FIRST_MS / sessions
@@ -89,6 +96,7 @@ class Admission:
         self._in_work += 1
         if self._in_work == self._sessions:
             self._busy_since = self._now()
+            self.calm.clear()
         try:
             yield True
         finally:
@@ -102,3 +110,4 @@ class Admission:
         self._in_work -= 1
         if self._in_work < self._sessions:
             self._busy_since = None
+            self.calm.set()

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from detector.errors import ImageError
 from detector.images import decode
 from detector.policy import Reason, ViewOutcome, decide
+from serving.admission import Admission
 from serving.answers import model_out, outcome_of, view_out
 from serving.inference import InferencePool, Job, ScanDetector
 from serving.scanners import Scanners
@@ -40,10 +41,12 @@ class LateWork:
         store: ScanStore,
         images: ImageStore,
         *,
+        admission: Admission,
         scanners: Scanners,
         attempts: int,
     ) -> None:
         self._pool = pool
+        self._admission = admission
         self._store = store
         self._images = images
         self._scanners = scanners
@@ -97,6 +100,8 @@ class LateWork:
     async def _work(self) -> None:
         while True:
             try:
+                # Not only the model but also the reading and writing around it would cost fresh scans their budget.
+                await self._admission.calm.wait()
                 scan_id = await asyncio.to_thread(self._store.next_late, but=tuple(self._tasks))
                 if scan_id is None:
                     self._adopted &= self._tasks.keys()  # what is not in the store any more was erased
