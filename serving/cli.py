@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import shlex
 import signal
@@ -71,6 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
         )
         server = uvicorn.Server(config)
         print(_greeting(settings.host, listener.getsockname()[1], settings.data_dir, demo=not has_keys), flush=True)
+        # What is there now stays: looking through it again and again would hold up answers for tens of milliseconds.
+        gc.collect()
+        gc.freeze()
         # uvicorn stops in order, then raises the signal again; for a service manager that is a clean end.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         server.run(sockets=[listener])

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 from alembic.util import CommandError
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -98,6 +99,8 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
         ModelError: the model fails on its first image.
         BadSettingsError: the model lacks an operating point, or the database or the scanners' file is amiss.
     """
+    # Sessions fill the cores. OpenCV's own threads would wait for a core, and the session for them: twice the latency.
+    cv2.setNumThreads(1)
     scanners = load_scanners(settings)
     lowest = scanners.check(detector)
     store, images = await asyncio.to_thread(open_store, settings)
