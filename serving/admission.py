@@ -6,7 +6,8 @@ wait as may, for their turn or to be finished, it is refused. Those that were ta
 more come, because a refused scan costs next to nothing.
 
 What is expected is the number of scans in work times the measured interval at which scans leave while every session has
-work: whatever holds them up, model, disk or processor, is in it.
+work: whatever holds them up, model, disk or processor, is in it. Of the budget, the time that storing and sending took
+the slowest of the last scans is kept for that.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ __all__ = ["Admission"]
 
 _FIRST_MS: Final = 50.0  # of one session, until scans have been measured
 _WEIGHT: Final = 0.1  # of the newest interval in the mean
-# Intervals vary: scans that are expected at the very end of their budget would often miss it.
-_USABLE: Final = 0.8
+# Intervals vary: scans that are expected at the very end of their time would often miss it.
+_USABLE: Final = 0.9
+_FORGET: Final = 0.02
 
 
 class Admission:
@@ -40,18 +42,30 @@ class Admission:
         sessions: int,
         queue_limit: int,
         left_over: Callable[[], int],
+        *,
+        reserve_ms: float = 0.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin with no scan in work; `left_over` tells how many stored ones are not finished."""
+        """Begin with no scan in work.
+
+        Args:
+            sessions: scans that the model reads at the same time.
+            queue_limit: scans that may wait beside them.
+            left_over: tells how many stored scans are not finished.
+            reserve_ms: part of every budget that is kept for storing and sending, at least.
+            now: a clock in seconds.
+        """
         self._sessions = sessions
         self._queue_limit = queue_limit
         self._left_over = left_over
+        self._least_reserve_ms = reserve_ms
         self._now = now
         self.calm = asyncio.Event()
         self.calm.set()
         self._in_work = 0
         self._put_off = 0
         self._interval_ms = _FIRST_MS / sessions
+        self._slowest_storing_ms = 0.0
         # When the last scan left, or the last session was taken; None while a session is free.
         self._busy_since: float | None = None
 
@@ -59,6 +73,15 @@ class Admission:
     def expected_ms(self) -> float:
         """How long a scan that comes now is expected to take."""
         return (self._in_work + 1) * self._interval_ms
+
+    def reserve_ms(self, left_ms: float) -> float:
+        """Return how much of what is left of a budget to keep for storing and sending, half of it at most."""
+        return min(max(self._least_reserve_ms, self._slowest_storing_ms), left_ms / 2)
+
+    def stored(self, took_ms: float) -> None:
+        """Take note of how long a scan that was read, or given up, took to be stored."""
+        forgotten = self._slowest_storing_ms + _FORGET * (took_ms - self._slowest_storing_ms)
+        self._slowest_storing_ms = max(took_ms, forgotten)
 
     def check(self, left_ms: float) -> bool:
         """Return whether a scan with so much of its budget left is expected to be done in time.
@@ -70,7 +93,7 @@ class Admission:
             return True
         if self._in_work >= self._sessions + self._queue_limit:
             reason = f"{self._in_work} scans are in work and no more fit"
-        elif self.expected_ms <= _USABLE * left_ms:
+        elif self.expected_ms <= _USABLE * (left_ms - self.reserve_ms(left_ms)):
             return True
         elif self._put_off + self._left_over() < self._queue_limit:
             return False

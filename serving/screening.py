@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,6 @@ from serving.store.scans import NewScan, ScanStore
 __all__ = ["Clock", "Screening", "same_scan"]
 
 _T = TypeVar("_T")
-_FORGET: Final = 0.05
 _log = logging.getLogger("parcelray.serving")
 
 
@@ -132,7 +131,6 @@ class Screening:
         # Threads of its own, so that nobody who looks at pictures holds up an answer.
         self._writers = ThreadPoolExecutor(4, thread_name_prefix="store")
         self._open_pixels = 0
-        self._storing_ms = 0.0
 
     def close(self) -> None:
         """Wait for the last reading, decoding and writing."""
@@ -157,7 +155,7 @@ class Screening:
     async def _screen(
         self, posted: PostedScan, headers: Sequence[_Header], clock: Clock, idempotency_key: str | None, *, now: bool
     ) -> tuple[str, bool]:
-        reserve_ms = min(max(self._settings.answer_reserve_ms, self._storing_ms), clock.budget_ms / 2)
+        reserve_ms = self._admission.reserve_ms(clock.budget_ms)
         arrived_ms = clock.elapsed_ms()
         if now:
             pictures = await self._decode(posted.views, headers, clock.left_s(reserve_ms))
@@ -198,9 +196,7 @@ class Screening:
             first = await self._write(partial(self._store.add, new, partial(self._put_again, posted.views)))
         if first is not None:
             return same_scan(first, posted), True
-        # The slowest of the last ones: a busy disk must make answers earlier, not late.
-        took_ms = clock.elapsed_ms() - read_ms
-        self._storing_ms = max(took_ms, self._storing_ms + _FORGET * (took_ms - self._storing_ms))
+        self._admission.stored(clock.elapsed_ms() - read_ms)
         if unfinished:
             self._late.adopt(answer.id, {view.name: job for view, job in zip(posted.views, jobs, strict=True)})
         for observe in self._observers:

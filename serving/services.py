@@ -113,7 +113,12 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
             min_score=min(settings.min_score, lowest),  # an alarm must never be cut off
             check=flaw_of if settings.quality_checks else None,
         )
-        admission = Admission(settings.sessions, settings.queue_limit, lambda: late.left_over)
+        admission = Admission(
+            settings.sessions,
+            settings.queue_limit,
+            lambda: late.left_over,
+            reserve_ms=settings.answer_reserve_ms,
+        )
         late = LateWork(pool, store, images, admission=admission, scanners=scanners, attempts=settings.late_attempts)
         telemetry, board = Telemetry(), Board()
         screening = Screening(

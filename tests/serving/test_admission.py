@@ -16,7 +16,9 @@ class Hall:
     def __init__(self, sessions: int = 1, queue_limit: int = 10) -> None:
         self.time_s = 0.0
         self.left_over = 0
-        self.admission = Admission(sessions, queue_limit, lambda: self.left_over, lambda: self.time_s)
+        self.admission = Admission(
+            sessions, queue_limit, lambda: self.left_over, reserve_ms=25, now=lambda: self.time_s
+        )
 
     def fill(self, scans: int) -> ExitStack:
         """Put scans in work that leave when the stack is closed."""
@@ -92,6 +94,23 @@ def test_the_measure_follows_the_service_and_one_stall_is_forgotten() -> None:
     hall.leave_every(0.02)
     with hall.fill(1):
         assert hall.admission.check(250)
+
+
+def test_a_slow_disk_takes_its_time_out_of_the_budget_until_it_is_fast_again() -> None:
+    hall = Hall()
+    hall.leave_every(0.02)
+    assert hall.admission.reserve_ms(250) == 25
+    with hall.fill(6):  # a seventh would be done in 140 ms
+        assert hall.admission.check(250)
+        hall.admission.stored(110)
+        assert hall.admission.reserve_ms(250) == 110
+        assert not hall.admission.check(250)
+        for _ in range(200):
+            hall.admission.stored(5)
+        assert hall.admission.reserve_ms(250) == 25
+        assert hall.admission.check(250)
+    hall.admission.stored(1000)
+    assert hall.admission.reserve_ms(250) == 125, "a view must still have time to be read"
 
 
 def test_idle_time_is_no_measure_of_speed() -> None:
