@@ -6,8 +6,8 @@ wait as may, for their turn or to be finished, it is refused. Those that were ta
 more come, because a refused scan costs next to nothing.
 
 What is expected is the number of scans in work times the measured interval at which scans leave while every session has
-work: whatever holds them up, model, disk or processor, is in it. Of the budget, the time that storing and sending took
-the slowest of the last scans is kept for that.
+work: whatever holds them up, model, disk or processor, is in it. Of every budget, as much is kept for storing as that
+takes, and three times what it varies by.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from serving.errors import OverloadedError
 __all__ = ["Admission"]
 
 _FIRST_MS: Final = 50.0  # of one session, until scans have been measured
-_WEIGHT: Final = 0.1  # of the newest interval in the mean
+_WEIGHT: Final = 0.1  # of the newest measurement in a mean
 # Intervals vary: scans that are expected at the very end of their time would often miss it.
 _USABLE: Final = 0.9
-_FORGET: Final = 0.02
+_DEVIATIONS: Final = 3.0
 
 
 class Admission:
@@ -65,7 +65,8 @@ class Admission:
         self._in_work = 0
         self._put_off = 0
         self._interval_ms = _FIRST_MS / sessions
-        self._slowest_storing_ms = 0.0
+        self._storing_ms = 0.0
+        self._storing_varies_ms = 0.0
         # When the last scan left, or the last session was taken; None while a session is free.
         self._busy_since: float | None = None
 
@@ -76,12 +77,15 @@ class Admission:
 
     def reserve_ms(self, left_ms: float) -> float:
         """Return how much of what is left of a budget to keep for storing and sending, half of it at most."""
-        return min(max(self._least_reserve_ms, self._slowest_storing_ms), left_ms / 2)
+        usual_ms = self._storing_ms + _DEVIATIONS * self._storing_varies_ms
+        return min(max(self._least_reserve_ms, usual_ms), left_ms / 2)
 
     def stored(self, took_ms: float) -> None:
         """Take note of how long a scan that was read, or given up, took to be stored."""
-        forgotten = self._slowest_storing_ms + _FORGET * (took_ms - self._slowest_storing_ms)
-        self._slowest_storing_ms = max(took_ms, forgotten)
+        # Mean and mean deviation, as TCP follows its round-trip times (RFC 6298).
+        difference = took_ms - self._storing_ms
+        self._storing_ms += _WEIGHT * difference
+        self._storing_varies_ms += _WEIGHT * (abs(difference) - self._storing_varies_ms)
 
     def check(self, left_ms: float) -> bool:
         """Return whether a scan with so much of its budget left is expected to be done in time.
@@ -93,7 +97,7 @@ class Admission:
             return True
         if self._in_work >= self._sessions + self._queue_limit:
             reason = f"{self._in_work} scans are in work and no more fit"
-        elif self.expected_ms <= _USABLE * (left_ms - self.reserve_ms(left_ms)):
+        elif self.expected_ms - self._storing_ms <= _USABLE * (left_ms - self.reserve_ms(left_ms)):
             return True
         elif self._put_off + self._left_over() < self._queue_limit:
             return False

@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         description="Scans that may wait beside the running ones, and as many to be finished late; more get 503.",
     )
     budget_ms: int = Field(
-        default=1000,
+        default=250,
         ge=MIN_BUDGET_MS,
         le=MAX_BUDGET_MS,
         description="Time to answer in when a request has no X-Budget-Ms.",

@@ -18,7 +18,9 @@ def test_bench_load_gets_an_answer_to_every_scan_however_many_it_sends(
     words = ["load", "--model", str(tiny_model_path), "--sessions", "1", *short]
     # How fast this machine is just now says nothing about the service: what must hold is that all is answered.
     assert run(parser.parse_args([*words, "--out", str(out)])) in {0, 1}
-    figures = json.loads(out.read_text())["figures"]
+    document = json.loads(out.read_text())
+    assert {"machine", "commit", "software"} <= document.keys()
+    figures = document["figures"]
     assert list(figures["phases"]) == ["capacity", "steady", "overload", "recovery", "capacity again"]
     for phase in figures["phases"].values():
         assert set(phase["answers"]) <= {"201", "503"}
