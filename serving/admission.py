@@ -132,7 +132,9 @@ class Admission:
     def _leave(self) -> None:
         if self._busy_since is not None:
             now = self._now()
-            self._interval_ms += _WEIGHT * ((now - self._busy_since) * 1e3 - self._interval_ms)
+            # With nothing waiting, decoding and storing leave the sessions idle in between: that is not full speed.
+            weight = _WEIGHT if self._in_work > self._sessions else _WEIGHT / 3
+            self._interval_ms += weight * ((now - self._busy_since) * 1e3 - self._interval_ms)
             self._busy_since = now
         self._in_work -= 1
         if self._in_work < self._sessions:

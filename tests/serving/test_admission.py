@@ -27,7 +27,7 @@ class Hall:
             assert stack.enter_context(self.admission.place(1e9))
         return stack
 
-    def leave_every(self, seconds: float, scans: int = 50) -> None:
+    def leave_every(self, seconds: float, scans: int = 150) -> None:
         """Let scans pass, one every so many seconds."""
         for _ in range(scans):
             with self.admission.place(1e9):

@@ -8,7 +8,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import httpx
@@ -66,7 +66,7 @@ def test_a_scan_that_is_put_off_is_answered_before_it_is_decoded_and_finished_la
                 assert (answer.json()["verdict"], answer.json()["reasons"]) == ("refer", ["budget_exceeded"])
                 assert not answer.json()["views"][0]["inferred"]
 
-        def late(answer: httpx.Response) -> dict[str, str] | None:
+        def late(answer: httpx.Response) -> dict[str, Any] | None:
             return client.get(answer.headers["Location"]).json()["late_result"]  # type: ignore[no-any-return]
 
         wait(lambda: late(damaged) and late(put_off))
