@@ -102,9 +102,10 @@ class LateWork:
             try:
                 # Not only the model but also the reading and writing around it would cost fresh scans their budget.
                 await self._admission.calm.wait()
-                scan_id = await asyncio.to_thread(self._store.next_late, but=tuple(self._tasks))
+                running, waiting = tuple(self._tasks), self._adopted.difference(self._tasks)
+                scan_id = await asyncio.to_thread(self._store.next_late, but=running)
                 if scan_id is None:
-                    self._adopted &= self._tasks.keys()  # what is not in the store any more was erased
+                    self._adopted -= waiting  # what is not in the store any more was erased
                     await self._wake.wait()
                     self._wake.clear()
                 else:

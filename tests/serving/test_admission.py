@@ -97,19 +97,19 @@ def test_the_measure_follows_the_service_and_one_stall_is_forgotten() -> None:
 
 
 def test_a_slow_disk_takes_its_time_out_of_the_budget_until_it_is_fast_again() -> None:
-    hall = Hall()
+    hall = Hall(queue_limit=30)
     hall.leave_every(0.02)
-    assert hall.admission.reserve_ms(250) == 25
-    with hall.fill(6):  # a seventh would be done in 140 ms
-        assert hall.admission.check(250)
+    assert hall.admission.reserve_ms(500) == 25
+    with hall.fill(18):  # one more would be done in 380 ms
+        assert hall.admission.check(500)
         for took_ms in (40, 120) * 100:
             hall.admission.stored(took_ms)
         assert hall.admission.reserve_ms(500) == pytest.approx(200, rel=0.1)
-        assert not hall.admission.check(250)
+        assert not hall.admission.check(500)
         for _ in range(200):
             hall.admission.stored(5)
-        assert hall.admission.reserve_ms(250) == 25
-        assert hall.admission.check(250)
+        assert hall.admission.reserve_ms(500) == 25
+        assert hall.admission.check(500)
     hall.admission.stored(5000)
     assert hall.admission.reserve_ms(250) == 125, "a view must still have time to be read"
 
