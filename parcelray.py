@@ -29,7 +29,7 @@ COMMANDS: Final = {
     "mine": ("training.cli_mine", "keep the benign images that a model finds hardest, to train on"),
     "evaluate": ("training.cli_evaluate", "measure an ONNX model on a catalogue"),
     "export": ("training.cli_export", "turn trained weights into a checked ONNX model with its card"),
-    "bench": ("benchmarks.cli", "measure speed: latency, render"),
+    "bench": ("benchmarks.cli", "measure speed: latency, load, render"),
 }
 _ROOMS: Final = frozenset({"training", "datasets", "benchmarks"})
 # What an import error of one of these packages means: the extra that brings it.

@@ -1,6 +1,6 @@
-"""`parcelray bench latency | render`.
+"""`parcelray bench latency | load | render`.
 
-The options stand here, so that `bench latency` runs where the renderer's extra is not installed.
+The options stand here, so that `bench latency` and `bench load` run where the renderer's extra is not installed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import importlib
 from pathlib import Path
 from typing import Final
 
-_MODULES: Final = {"latency": "benchmarks.latency", "render": "benchmarks.render"}
+_MODULES: Final = {name: f"benchmarks.{name}" for name in ("latency", "load", "render")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     benchmarks = parser.add_subparsers(dest="benchmark", metavar="BENCHMARK", required=True)
     for name, summary, options in (
         ("latency", "milliseconds from posted bytes to detections, and views per second", _latency_options),
+        ("load", "what a whole service bears: capacity, steady load, overload, recovery", _load_options),
         ("render", "rendered images per second on one core", _render_options),
     ):
         options(benchmarks.add_parser(name, help=summary, description=summary))
@@ -33,6 +34,22 @@ def _latency_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, help="ONNX file (default: the shipped model)")
     parser.add_argument("--count", type=int, default=100, help="timed views (default 100)")
     parser.add_argument("--sessions", type=int, default=2, help="parallel sessions for the throughput row (default 2)")
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+
+
+def _load_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--image", type=Path, help="image file to post (default: the shipped sample scan)")
+    parser.add_argument("--model", type=Path, help="ONNX file (default: the shipped model)")
+    parser.add_argument("--sessions", type=int, help="inferences at the same time (default: CPU cores)")
+    parser.add_argument("--budget-ms", type=int, default=250, help="budget of every scan (default 250)")
+    parser.add_argument("--clients", type=int, default=4, help="clients that measure the capacity (default 4)")
+    parser.add_argument("--arrivals", choices=("poisson", "even"), default="poisson", help="(default poisson)")
+    parser.add_argument("--share", type=float, default=0.8, help="of the capacity, as steady load (default 0.8)")
+    parser.add_argument("--times", type=float, default=3.0, help="the capacity, as overload (default 3)")
+    parser.add_argument("--capacity-s", type=float, default=20, help="seconds of each look at capacity (default 20)")
+    parser.add_argument("--steady-s", type=float, default=300, help="seconds of steady load (default 300)")
+    parser.add_argument("--overload-s", type=float, default=120, help="seconds of overload (default 120)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the arrivals (default 0)")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from benchmarks.machine import machine_facts
 from detector import __version__
 
 __all__ = ["print_table", "write_json"]
+
+_ROOT: Final = Path(__file__).parents[1]
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -30,8 +34,21 @@ def write_json(path: Path, benchmark: str, figures: Mapping[str, object]) -> Non
         "benchmark": benchmark,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "software": f"parcelray {__version__}",
+        "commit": _commit(),
         "machine": machine_facts(),
         "figures": figures,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def _commit() -> str | None:
+    """Return the commit of this checkout, marked where files differ from it; None outside a checkout."""
+    if not (_ROOT / ".git").exists():
+        return None
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"]
+    try:
+        found = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

@@ -1,4 +1,7 @@
-"""What routes ask for, by type."""
+"""What routes ask for, by type.
+
+All of it is `async`, although little of it waits: FastAPI runs plain functions in threads, one after the other.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from serving.store.models import Scan
 __all__ = ["NO_NUL", "BudgetMs", "IdempotencyKey", "ServicesDep", "SettingsDep", "StoredScan"]
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     return cast("Services", request.app.state.services)
 
 
@@ -25,14 +28,14 @@ NO_NUL: Final = r"^[^\x00]*$"
 ServicesDep = Annotated[Services, Depends(_services)]
 
 
-def _settings(services: ServicesDep) -> Settings:
+async def _settings(services: ServicesDep) -> Settings:
     return services.settings
 
 
 SettingsDep = Annotated[Settings, Depends(_settings)]
 
 
-def _budget_ms(
+async def _budget_ms(
     x_budget_ms: Annotated[
         str | None,
         Header(description=f"Time to answer in, {MIN_BUDGET_MS} to {MAX_BUDGET_MS} ms; past it the verdict is refer."),
@@ -51,7 +54,7 @@ def _budget_ms(
 BudgetMs = Annotated[int | None, Depends(_budget_ms)]
 
 
-def _idempotency_key(
+async def _idempotency_key(
     idempotency_key: Annotated[
         str | None, Header(description="1 to 255 visible ASCII characters; a repeated post gets the first answer.")
     ] = None,

@@ -1,4 +1,4 @@
-"""Runs the detector beside the event loop: fresh views first, a bounded queue, work past its deadline never started.
+"""Runs the detector beside the event loop: fresh views first, work past its deadline never started.
 
 A view whose scan ran out of time while it waited is dropped from the queue; `serving.late` reads it again from the
 store when no fresh view is waiting. A view that is already running is always finished.
@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
@@ -24,7 +22,6 @@ from numpy.typing import NDArray
 from detector.detections import Detections
 from detector.model_card import ModelCard
 from detector.quality import Flaw
-from serving.errors import OverloadedError
 
 __all__ = ["BLANK_RGB", "InferencePool", "Job", "ScanDetector"]
 
@@ -78,7 +75,7 @@ class Job:
 
 
 class InferencePool:
-    """Up to `sessions` inferences at the same time and at most `queue_limit` scans waiting beside them.
+    """Up to `sessions` inferences at the same time; `serving.admission` bounds what waits for them.
 
     Use it as an async context manager on one event loop.
     """
@@ -88,7 +85,6 @@ class InferencePool:
         detector: ScanDetector,
         *,
         sessions: int,
-        queue_limit: int,
         min_score: float,
         check: Callable[[NDArray[np.uint8]], Flaw | None] | None = None,
     ) -> None:
@@ -96,12 +92,9 @@ class InferencePool:
         self.min_score = min_score
         self._check = check
         self._sessions = sessions
-        self._capacity = sessions + queue_limit
-        self._admitted = 0
         self._fresh: deque[Job] = deque()
         self._late: deque[Job] = deque()
         self._running: set[Job] = set()
-        self._mean_ms = 50.0
         self._executor = ThreadPoolExecutor(sessions, thread_name_prefix="inference")
         self.last_error: str | None = None
 
@@ -116,33 +109,6 @@ class InferencePool:
         # The last results reach the loop through callbacks.
         while self._running:
             await asyncio.sleep(0.005)
-
-    @contextmanager
-    def admission(self) -> Iterator[None]:
-        """Hold one of the places for scans in work.
-
-        Raises:
-            OverloadedError: every place is taken.
-        """
-        self.check_room()
-        self._admitted += 1
-        try:
-            yield
-        finally:
-            self._admitted -= 1
-
-    def check_room(self) -> None:
-        """Refuse early, before a body is read.
-
-        Raises:
-            OverloadedError: every place is taken.
-        """
-        if self._admitted >= self._capacity:
-            wait_s = math.ceil(self._admitted * self._mean_ms / self._sessions / 1e3)
-            raise OverloadedError(
-                f"{self._admitted} scans are in work and no more fit; send again after Retry-After seconds",
-                retry_after_s=min(max(wait_s, 1), 60),
-            )
 
     def serve(self, detector: ScanDetector, lowest_threshold: float) -> None:
         """Give views that come from now on to another model; those that wait or run keep theirs."""
@@ -193,7 +159,6 @@ class InferencePool:
     def _finish(self, job: Job, done: asyncio.Future[tuple[Detections, Flaw | None]]) -> None:
         job.finished = time.monotonic()
         self._running.discard(job)
-        self._mean_ms += 0.1 * (job.inference_ms - self._mean_ms)
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         if job.detector is self.detector:
             self.last_error = None if error is None else type(error).__name__

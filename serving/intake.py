@@ -37,6 +37,7 @@ _T = TypeVar("_T")
 _VIEW_NAME: Final = re.compile(VIEW_NAME_PATTERN)
 _DEFAULT_VIEW: Final = "view-1"
 _METADATA_PART: Final = "metadata"
+_HASHED_AT_ONCE: Final = 512 * 1024
 _RAW_TYPES: Final = ("application/dicom", "application/octet-stream")
 
 
@@ -95,10 +96,9 @@ async def read_scan(request: Request, settings: Settings) -> PostedScan:
     for name, data in named:
         if not data:
             raise BadRequestError(f"view {name!r} is empty; send the image's bytes as the body", view=name)
-    # Hashing 64 MiB takes long enough to hold up every other request.
-    views = await asyncio.to_thread(
-        lambda: tuple(PostedView(name, data, hashlib.sha256(data).hexdigest()) for name, data in named)
-    )
+    # Hashing 64 MiB would hold up every other request; for a common view, a thread takes longer than the hash.
+    few = sum(len(data) for _, data in named) <= _HASHED_AT_ONCE
+    views = _hashed(named) if few else await asyncio.to_thread(_hashed, named)
     if metadata.item_id is None and any(is_dicos(view.data) for view in views):
         metadata = await asyncio.to_thread(_with_item_id, metadata, views)
     if settings.invalid_item_ids == "refuse" and metadata.item_id and has_wrong_check_digit(metadata.item_id):
@@ -107,6 +107,10 @@ async def read_scan(request: Request, settings: Settings) -> PostedScan:
             "PARCELRAY_INVALID_ITEM_IDS=flag to take such scans"
         )
     return PostedScan(views, metadata)
+
+
+def _hashed(named: Sequence[tuple[str, bytes]]) -> tuple[PostedView, ...]:
+    return tuple(PostedView(name, data, hashlib.sha256(data).hexdigest()) for name, data in named)
 
 
 def media_type_of(request: Request) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from detector.errors import ImageError
 from detector.images import decode
 from detector.policy import Reason, ViewOutcome, decide
+from serving.admission import Admission
 from serving.answers import model_out, outcome_of, view_out
 from serving.inference import InferencePool, Job, ScanDetector
 from serving.scanners import Scanners
@@ -40,16 +41,19 @@ class LateWork:
         store: ScanStore,
         images: ImageStore,
         *,
+        admission: Admission,
         scanners: Scanners,
         attempts: int,
     ) -> None:
         self._pool = pool
+        self._admission = admission
         self._store = store
         self._images = images
         self._scanners = scanners
         self._attempts = attempts
         self._wake = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._adopted: set[str] = set()
         self._worker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> LateWork:
@@ -63,8 +67,14 @@ class LateWork:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def left_over(self) -> int:
+        """Scans that were answered since the start and are not finished."""
+        return len(self._adopted)
+
     def adopt(self, scan_id: str, jobs: Mapping[str, Job | None]) -> None:
         """Take over a stored scan whose answer could not wait for these jobs, by view name."""
+        self._adopted.add(scan_id)
         held = {name: job for name, job in jobs.items() if job is not None and not job.result.cancelled()}
         if len(held) == len(jobs):
             task = asyncio.create_task(self._finish_running(scan_id, held))
@@ -90,8 +100,12 @@ class LateWork:
     async def _work(self) -> None:
         while True:
             try:
-                scan_id = await asyncio.to_thread(self._store.next_late, but=tuple(self._tasks))
+                # Not only the model but also the reading and writing around it would cost fresh scans their budget.
+                await self._admission.calm.wait()
+                running, waiting = tuple(self._tasks), self._adopted.difference(self._tasks)
+                scan_id = await asyncio.to_thread(self._store.next_late, but=running)
                 if scan_id is None:
+                    self._adopted -= waiting  # what is not in the store any more was erased
                     await self._wake.wait()
                     self._wake.clear()
                 else:
@@ -145,6 +159,7 @@ class LateWork:
             finished_at=datetime.now(UTC),
         )
         await asyncio.to_thread(self._store.add_late_result, scan.id, late)
+        self._adopted.discard(scan.id)
         _log.info("scan %s late %s", scan.id, late.verdict)
 
 

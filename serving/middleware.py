@@ -1,4 +1,4 @@
-"""What holds for every request before a route sees it: host, origin, body size; and headers of every answer."""
+"""What holds for every request before a route sees it: host, origin, body size, overload; headers of every answer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.access.gate import KEY_ID, ROUTE, SAFE_METHODS
-from serving.errors import BodyTooLargeError, ForeignOriginError, ServiceError, WrongHostError
+from serving.errors import BodyTooLargeError, ForeignOriginError, OverloadedError, ServiceError, WrongHostError
 from serving.logs import request_id, request_id_of
 from serving.problems import problem_response
+from serving.services import Services
 from serving.settings import Settings
 
 __all__ = ["Guard"]
@@ -69,7 +70,7 @@ class Guard:
                     headers.setdefault("Strict-Transport-Security", "max-age=31536000")
             await send(message)
 
-        refusal = self._refusal(scope)
+        refusal = self._refusal(scope) or _overload(scope)
         if refusal is not None:
             await problem_response(refusal, scope["path"])(scope, receive, send_guarded)
             return
@@ -103,6 +104,22 @@ class Guard:
         if scope["path"] != _SCANS and length.isdecimal() and int(length) > limit:
             return BodyTooLargeError(f"the body is over the limit of {limit} bytes")
         return None
+
+
+def _overload(scope: Scope) -> ServiceError | None:
+    """Refuse a scan that cannot be done in time, before anything is spent on its key and its body."""
+    if scope["path"] != _SCANS or scope["method"] != "POST":
+        return None
+    services: Services = scope["app"].state.services
+    asked = Headers(scope=scope).get("x-budget-ms", "")
+    # Which scanner it is stands in the body: here with the longest budget, behind the body with its own.
+    known = asked.isdecimal() and len(asked) <= 6
+    try:
+        services.admission.check(int(asked) if known else services.scanners.longest_budget_ms)
+    except OverloadedError as error:
+        scope[ROUTE] = _SCANS
+        return error
+    return None
 
 
 def _observe(scope: Scope, status: int, seconds: float) -> None:

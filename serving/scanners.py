@@ -56,6 +56,11 @@ class Scanners:
         """Return what holds for a scanner."""
         return self._of_all if scanner_id is None else self._by_id.get(scanner_id, self._of_all)
 
+    @property
+    def longest_budget_ms(self) -> int:
+        """The longest budget that a scan without one of its own can have."""
+        return max(scanner.budget_ms or 0 for scanner in (self._of_all, *self._by_id.values()))
+
     def check(self, detector: ScanDetector) -> float:
         """Return the lowest threshold of any operating point in use.
 

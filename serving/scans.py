@@ -69,7 +69,6 @@ EXTRA_SCHEMAS: Final = (ScanMetadata,)
 async def post_scan(request: Request, services: ServicesDep, budget_ms: BudgetMs, key: IdempotencyKey) -> Response:
     """Answer with a verdict within the budget; what is answered is stored."""
     clock = Clock.start(budget_ms or services.settings.budget_ms)
-    services.pool.check_room()
     with _open_request(services, request):
         posted = await read_scan(request, services.settings)
         if budget_ms is None:

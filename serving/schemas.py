@@ -180,7 +180,7 @@ _EXAMPLE_SCAN: Final[dict[str, Any]] = {
     "operating_point": "balanced",
     "thresholds": {"handgun": 0.4},
     "timings_ms": {"decode": 4.1, "queue": 0.1, "inference": 24.9, "store": 2.2, "total": 33.0},
-    "budget_ms": 1000,
+    "budget_ms": 250,
     "received_at": "2026-11-22T01:15:00.123456Z",
     "item_id": "RR473124829CA",
     "scanner_id": "hub-3-belt-1",

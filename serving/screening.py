@@ -28,6 +28,7 @@ from detector.errors import ImageError, ImageTooLargeError
 from detector.image_headers import read_header
 from detector.images import ImageLimits, decode
 from detector.policy import Reason, ViewOutcome, above_threshold, decide
+from serving.admission import Admission
 from serving.alarms import AlarmRanks
 from serving.answers import model_out, outcome_of, view_out
 from serving.errors import (
@@ -109,10 +110,12 @@ class Screening:
         images: ImageStore,
         late: LateWork,
         *,
+        admission: Admission,
         scanners: Scanners,
         observers: Sequence[Callable[[ScanOut], None]] = (),
     ) -> None:
         self._settings = settings
+        self._admission = admission
         self._pool = pool
         self._store = store
         self._images = images
@@ -144,17 +147,20 @@ class Screening:
         Raises:
             ServiceError: refused, overloaded or not storable; then nothing was stored.
         """
-        with self._pool.admission():
+        with self._admission.place(clock.left_s() * 1e3) as now:
             headers = await self._headers(posted.views)
             with self._room_for(headers):
-                return await self._screen(posted, headers, clock, idempotency_key)
+                return await self._screen(posted, headers, clock, idempotency_key, now=now)
 
     async def _screen(
-        self, posted: PostedScan, headers: Sequence[_Header], clock: Clock, idempotency_key: str | None
+        self, posted: PostedScan, headers: Sequence[_Header], clock: Clock, idempotency_key: str | None, *, now: bool
     ) -> tuple[str, bool]:
-        reserve_ms = min(self._settings.answer_reserve_ms, clock.budget_ms / 2)
+        reserve_ms = self._admission.reserve_ms(clock.budget_ms)
         arrived_ms = clock.elapsed_ms()
-        pictures = await self._decode(posted.views, headers, clock.left_s(reserve_ms))
+        if now:
+            pictures = await self._decode(posted.views, headers, clock.left_s(reserve_ms))
+        else:
+            pictures = [_Picture(view, header, None) for view, header in zip(posted.views, headers, strict=True)]
         decoded_ms = clock.elapsed_ms() - arrived_ms
         keeping = asyncio.create_task(self._keep_images(posted.views))
         detector = self._pool.detector  # the same for all views, and for what the answer says of it
@@ -162,6 +168,7 @@ class Screening:
         results = [job.result for job in jobs if job is not None]
         if results:
             await asyncio.wait(results, timeout=clock.left_s(reserve_ms))
+        read_ms = clock.elapsed_ms()
         # Still unfinished ones leave the queue here; those that the model has already run on to their end.
         outcomes = [outcome_of(job) for job in jobs]
         store_ms = await keeping
@@ -189,6 +196,7 @@ class Screening:
             first = await self._write(partial(self._store.add, new, partial(self._put_again, posted.views)))
         if first is not None:
             return same_scan(first, posted), True
+        self._admission.stored(clock.elapsed_ms() - read_ms)
         if unfinished:
             self._late.adopt(answer.id, {view.name: job for view, job in zip(posted.views, jobs, strict=True)})
         for observe in self._observers:

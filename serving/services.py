@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 from alembic.util import CommandError
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +18,7 @@ from detector.errors import ModelError
 from detector.quality import flaw_of
 from serving.access.gate import Gate
 from serving.access.keys import KeyStore
+from serving.admission import Admission
 from serving.errors import BadSettingsError
 from serving.events.feed import Feed
 from serving.inference import BLANK_RGB, InferencePool, ScanDetector
@@ -44,6 +46,7 @@ class Services:
     """What routes work with."""
 
     settings: Settings
+    admission: Admission
     pool: InferencePool
     store: ScanStore
     gate: Gate
@@ -102,6 +105,8 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
         ModelError: the model fails on its first image.
         BadSettingsError: the model lacks an operating point, or the database or the scanners' file is amiss.
     """
+    # Sessions fill the cores. OpenCV's own threads would wait for a core, and the session for them: twice the latency.
+    cv2.setNumThreads(1)
     scanners = load_scanners(settings)
     lowest = scanners.check(detector)
     store, images = await asyncio.to_thread(open_store, settings)
@@ -111,14 +116,26 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
         pool = InferencePool(
             detector,
             sessions=settings.sessions,
-            queue_limit=settings.queue_limit,
             min_score=min(settings.min_score, lowest),  # an alarm must never be cut off
             check=flaw_of if settings.quality_checks else None,
         )
-        late = LateWork(pool, store, images, scanners=scanners, attempts=settings.late_attempts)
+        admission = Admission(
+            settings.sessions,
+            settings.queue_limit,
+            lambda: late.left_over,
+            reserve_ms=settings.answer_reserve_ms,
+        )
+        late = LateWork(pool, store, images, admission=admission, scanners=scanners, attempts=settings.late_attempts)
         telemetry, board = Telemetry(), Board()
         screening = Screening(
-            settings, pool, store, images, late, scanners=scanners, observers=(telemetry.scan, board.scan)
+            settings,
+            pool,
+            store,
+            images,
+            late,
+            admission=admission,
+            scanners=scanners,
+            observers=(telemetry.scan, board.scan),
         )
         swap = ModelSwap(settings, pool, scanners, telemetry.serve)
         gate = Gate(KeyStore(store.database), settings)
@@ -132,6 +149,7 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
                 async with late, Retainer(settings, store, images), feed, webhooks:
                     services = Services(
                         settings,
+                        admission,
                         pool,
                         store,
                         gate,
@@ -146,7 +164,7 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
                         outbox,
                         webhooks,
                     )
-                    telemetry.watch(pool, lambda: services.open_requests, webhooks.waiting)
+                    telemetry.watch(pool, admission, lambda: services.open_requests, webhooks.waiting)
                     board.restore(await asyncio.to_thread(_latest, store))
                     yield services
     finally:

@@ -95,16 +95,20 @@ class Settings(BaseSettings):
     )
     sessions: int = Field(default=1, ge=1, le=256, description="Inferences that may run at the same time.")
     queue_limit: int = Field(
-        default=32, ge=0, description="Scans that may wait beside the running ones; more are answered 503."
+        default=32,
+        ge=0,
+        description="Scans that may wait beside the running ones, and as many to be finished late; more get 503.",
     )
     budget_ms: int = Field(
-        default=1000,
+        default=250,
         ge=MIN_BUDGET_MS,
         le=MAX_BUDGET_MS,
         description="Time to answer in when a request has no X-Budget-Ms.",
     )
     answer_reserve_ms: int = Field(
-        default=25, ge=0, description="Part of the budget kept for storing and sending the answer."
+        default=25,
+        ge=0,
+        description="Part of the budget kept for storing and sending the answer; more where the disk turns out slower.",
     )
     max_body_bytes: int = Field(
         default=64 * _MIB, ge=1, description="Largest body of a posted scan, all views together."

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from detector import __version__
 from detector.policy import Reason
+from serving.admission import Admission
 from serving.inference import InferencePool, ScanDetector
 from serving.schemas import ScanOut
 
@@ -72,13 +73,23 @@ class Telemetry:
         software = Gauge("parcelray_software", "1 for the software that runs.", ("version",), registry=registry)
         software.labels(__version__).set(1)
 
-    def watch(self, pool: InferencePool, open_requests: Callable[[], float], webhooks: Callable[[str], float]) -> None:
+    def watch(
+        self,
+        pool: InferencePool,
+        admission: Admission,
+        open_requests: Callable[[], float],
+        webhooks: Callable[[str], float],
+    ) -> None:
         """Read these whenever somebody asks; `webhooks` is given a state and returns how many wait in it."""
         gauges: dict[str, tuple[str, Callable[[], float]]] = {
             "parcelray_waiting_views": ("Views that wait for the model.", lambda: pool.waiting),
             "parcelray_oldest_inference_seconds": (
                 "How long the longest inference has been running.",
                 lambda: pool.oldest_running_s,
+            ),
+            "parcelray_expected_seconds": (
+                "How long a scan that comes now is expected to take.",
+                lambda: admission.expected_ms / 1e3,
             ),
             "parcelray_open_scans": ("Posted scans in work, arriving ones too.", open_requests),
             "parcelray_webhooks_pending": ("Webhooks that are not delivered yet.", lambda: webhooks("pending")),

@@ -54,7 +54,8 @@ def served(clone: Path) -> Iterator[str]:
             cwd=clone,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **offline, "PYTHONUNBUFFERED": "1"},
+            # A machine that runs tests is busy.
+            env={**os.environ, **offline, "PYTHONUNBUFFERED": "1", "PARCELRAY_BUDGET_MS": "10000"},
             start_new_session=True,
         )
     try:

@@ -7,8 +7,9 @@ What SQLite and PostgreSQL need to mean the same: a reader sees one snapshot (WA
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,9 +46,12 @@ class Database:
         self.on_write: list[Callable[[], None]] = []
         self._engine = _engine(url)
         self._reader = self._engine
+        self._turn: AbstractContextManager[object] = nullcontext()
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _on_connect)
             event.listen(self._engine, "begin", _on_begin)
+            # Threads that met at the file would sleep up to 100 ms before they looked again whether it is free.
+            self._turn = threading.Lock()
         else:
             # Without this every statement of one session would see another state.
             self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ")
@@ -71,7 +75,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Give a session whose changes are durable when the block ends without an error."""
-        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with self._turn, Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
         for tell in self.on_write:
             tell()
