@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from serving.access.keys import KeyStore
     from serving.app import create_app
+    from serving.connections import allow_many, connection_protocol
     from serving.errors import BadSettingsError
     from serving.logs import configure
     from serving.model_swap import load_chosen
@@ -60,8 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
             )
         app = create_app(settings, detector)
         # Addresses of requests hold item ids: no access log.
+        allow_many()
         config = uvicorn.Config(
             app,
+            http=connection_protocol(settings.receive_timeout_s),
             log_config=None,
             access_log=False,
             log_level="warning",

@@ -18,6 +18,7 @@ from serving.errors import BodyTooLargeError, NotSignedInError, ServiceError, St
 __all__ = ["MEDIA_TYPE", "PROBLEM_RESPONSES", "Problem", "install", "problem_response"]
 
 MEDIA_TYPE: Final = "application/problem+json"
+_DISK_FULL: Final = "53100"  # in PostgreSQL
 _log = logging.getLogger("parcelray.serving")
 
 
@@ -97,7 +98,14 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
 
 async def _store_error(request: Request, error: Exception) -> JSONResponse:
     _log.error("store failed: %s", type(error).__name__)
-    answer = StoreUnavailableError("the database does not answer; try again", retry_after_s=2)
+    cause = getattr(error, "orig", None)
+    full = getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL" or getattr(cause, "sqlstate", "") == _DISK_FULL
+    said = (
+        "the database's disk is full; free space, then send again"
+        if full
+        else "the database does not answer; try again"
+    )
+    answer = StoreUnavailableError(said, retry_after_s=5 if full else 2)
     return problem_response(answer, request.url.path)
 
 

@@ -124,7 +124,11 @@ class Settings(BaseSettings):
     max_open_pixels: int = Field(
         default=400_000_000, ge=1, description="Decoded pixels that may be in memory at the same time."
     )
-    receive_timeout_s: float = Field(default=30.0, gt=0, description="Time for a client to send the whole body.")
+    receive_timeout_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="Time for a client to send the head of a request, and again for its body, and to take an answer.",
+    )
     stall_s: float = Field(default=30.0, gt=0, description="An inference that runs longer makes the service unready.")
     late_attempts: int = Field(
         default=3, ge=1, description="Tries at work left over from an exceeded budget before giving up."
