@@ -19,6 +19,7 @@ __all__ = ["allow_many", "connection_protocol"]
 
 # Idle connections cost a descriptor each and little else; each scan in work needs a few.
 _DESCRIPTORS: Final = 65_536
+_LINGER_S: Final = 2.0
 
 
 def connection_protocol(patience_s: float) -> type[H11Protocol]:
@@ -40,14 +41,16 @@ class _Connection(H11Protocol):
     patience_s: float
     _silence: asyncio.TimerHandle | None = None
     _stuck: asyncio.TimerHandle | None = None
+    _answered = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._watch()
+        if not self._answered:
+            super().data_received(data)
+            self._watch()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -94,7 +97,10 @@ class _Connection(H11Protocol):
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        # What is closed before the client has sent everything is reset, and the answer with it.
+        self._answered = True
+        self.transport.write_eof()
+        self.loop.call_later(min(self.patience_s, _LINGER_S), self.transport.close)
 
 
 def _stopped(timer: asyncio.TimerHandle | None) -> None:
