@@ -29,6 +29,7 @@ from serving.errors import (
     UnsupportedImageError,
 )
 from serving.item_ids import has_wrong_check_digit
+from serving.problems import broken_rules
 from serving.schemas import VIEW_NAME_PATTERN, ScanMetadata
 from serving.settings import Settings
 from serving.store.evidence import canonical, sha256_of
@@ -225,8 +226,7 @@ def checked_metadata(value: str | bytes | Mapping[str, str]) -> ScanMetadata:
             return ScanMetadata.model_validate_json(value)
         return ScanMetadata.model_validate(dict(value))
     except ValidationError as error:
-        lines = (f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()[:5])
-        raise InvalidContentError(f"metadata: {'; '.join(lines)}") from None
+        raise InvalidContentError(f"metadata: {broken_rules(error.errors())}") from None
 
 
 def _check_start(name: str, start: bytes) -> None:

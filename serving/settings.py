@@ -85,7 +85,7 @@ class Settings(BaseSettings):
         default=None, ge=1, description="Alarms an hour that people of a lane can open; more are ranked, never dropped."
     )
     quality_checks: bool = Field(
-        default=True, description="Refer views that are blank, saturated or blurred, whatever the model says."
+        default=True, description="Refer views that are blank, saturated, blurred or inverted, whatever the model says."
     )
     invalid_item_ids: Literal["flag", "refuse"] = Field(
         default="flag", description="What becomes of a scan whose item id fails the check digit of UPU S10."
