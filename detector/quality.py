@@ -1,9 +1,15 @@
-"""Looks at a view before anybody trusts what a model says of it: is there a picture at all, and a sharp one?
+"""Looks at a view before anybody trusts what a model says of it: is there a picture at all, a sharp and a whole one?
 
 The limits were chosen on 400 rendered scans, drawn at random from five catalogues; of 300 others, 2 were called blank
 and none anything else. Views are judged at 640 pixels of their longer side, so that the same parcel gets the same
-answer from a fine and a coarse scanner. A parcel that is cut off by the edge is not told from a good one: conveyor and
-tray touch the edges of good views as often.
+answer from a fine and a coarse scanner.
+
+Bright and dark exchanged: of 280 rendered scans none was called inverted, and 88 % of their negatives were (chosen on
+the same scans); of 121 real baggage scans none, and 86 % of their negatives. Which way up a parcel lies means nothing.
+
+A cut-off parcel can be told only where a scanner's pictures hold whole ones: in 14 % of rendered scans, which fill the
+picture, and in more than half of real baggage scans something touches an edge. Laid on a margin of air, 2 of 280
+rendered scans were called clipped and none of 121 real ones; cut through the middle, 98 % were.
 """
 
 from __future__ import annotations
@@ -24,9 +30,8 @@ _MAX_BLACK: Final = 0.45  # share of pixels that nothing came through; renders: 
 _MIN_SHARPNESS: Final = 0.28  # renders: 0.29 at the least; blurred by 2 pixels: 0.22 at the median
 _NOISE_FLOOR: Final = 0.3
 _EVEN: Final = 0.05  # a neighbourhood of five pixels differs by less, as a share of the picture's range
-_MIN_DARK_GROUND: Final = 0.15
-_MAX_BRIGHT_GROUND: Final = 0.03
-_DARK_FRAME: Final = 0.25
+_MAX_BRIGHT_GROUND: Final = 0.1
+_DARK_FRAME: Final = 0.2  # of the picture's range; renders: 0.4 at 0.5 %
 _EDGE: Final = 0.015  # width of the strips that are looked at, as a share of the shorter side
 _CONTENT: Final = 0.25  # darker than air by this share of what the picture shows
 _MAX_CONTENT_AT_EDGE: Final = 0.05
@@ -97,7 +102,7 @@ def _is_inverted(grey: NDArray[np.uint8] | cv2.typing.MatLike) -> bool:
     even = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8)) <= _EVEN * (high - low)
     dark, bright = float((even & (share < 0.25)).mean()), float((even & (share > 0.75)).mean())
     frame = np.concatenate([strip.ravel() for strip in _edges(share)])
-    return dark > _MIN_DARK_GROUND and bright < _MAX_BRIGHT_GROUND and float(np.median(frame)) < _DARK_FRAME
+    return float(np.median(frame)) < _DARK_FRAME and bright < min(dark, _MAX_BRIGHT_GROUND)
 
 
 def _is_cut_off(grey: NDArray[np.uint8] | cv2.typing.MatLike, belt: Belt) -> bool:
