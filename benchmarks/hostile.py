@@ -74,9 +74,10 @@ def attack(
     at, end = first, first + count
     while at < end:
         with _worker(seed, at, end, decode) as (process, results):
+            patience_s = _HANG_S  # until it has started
             while at < end:
                 try:
-                    if not results.poll(hang_s):
+                    if not results.poll(patience_s):
                         hangs.append(at)
                         at += 1
                         break
@@ -87,7 +88,7 @@ def attack(
                     at += 1
                     break
                 if kind == "ready":
-                    start_kib = start_kib or kib
+                    start_kib, patience_s = start_kib or kib, hang_s
                     continue
                 if outcome.startswith("!"):
                     crashes[at] = outcome[1:]

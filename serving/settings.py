@@ -115,7 +115,8 @@ class Settings(BaseSettings):
         default=16_000_000,
         ge=1,
         le=ImageLimits().max_pixels,
-        description="Largest picture of one view; decoding so many pixels takes up to a second in the worst format.",
+        description="Largest picture of one view; decoding so many pixels takes up to a second in the worst format. "
+        "A pixel of over four bytes, as in 16-bit colour, counts as more.",
     )
     max_requests: int = Field(
         default=128, ge=1, description="Posted scans that may be open at the same time, arriving ones too."

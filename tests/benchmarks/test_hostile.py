@@ -45,7 +45,7 @@ def test_the_decoders_withstand_it(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_found_and_the_rest_goes_on() -> None:
-    figures = attack(6, 1, decode=weak, hang_s=15)
+    figures = attack(6, 1, decode=weak, hang_s=8)
     assert figures["crashes"] == {1: "KeyError: 'segment'", 2: "exit code -6"}
     assert figures["hangs"] == [3]
     assert figures["formats"].keys() == {"png", "jpeg", "tiff", "dicos"}
