@@ -60,7 +60,8 @@ class _Connection(H11Protocol):
         """Count the time while there is no request to answer, however many bytes come."""
         idle = self.cycle is None or self.cycle.response_complete
         if not idle:
-            self._silence = _stopped(self._silence)
+            _cancel(self._silence)
+            self._silence = None
         elif self._silence is None and not self.transport.is_closing():
             self._silence = self.loop.call_later(self.patience_s, self.transport.close)
 
@@ -70,11 +71,12 @@ class _Connection(H11Protocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._stuck = _stopped(self._stuck)
+        _cancel(self._stuck)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._silence, self._stuck = _stopped(self._silence), _stopped(self._stuck)
         super().connection_lost(exc)
+        _cancel(self._silence)
+        _cancel(self._stuck)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - it says less than ours
         """Answer bytes that are no HTTP in the shape of every other error."""
@@ -103,6 +105,6 @@ class _Connection(H11Protocol):
         self.loop.call_later(min(self.patience_s, _LINGER_S), self.transport.close)
 
 
-def _stopped(timer: asyncio.TimerHandle | None) -> None:
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
     if timer is not None:
         timer.cancel()
