@@ -19,7 +19,6 @@ __all__ = ["allow_many", "connection_protocol"]
 
 # Idle connections cost a descriptor each and little else; each scan in work needs a few.
 _DESCRIPTORS: Final = 65_536
-_LINGER_S: Final = 2.0
 
 
 def connection_protocol(patience_s: float) -> type[H11Protocol]:
@@ -102,7 +101,7 @@ class _Connection(H11Protocol):
         # What is closed before the client has sent everything is reset, and the answer with it.
         self._answered = True
         self.transport.write_eof()
-        self.loop.call_later(min(self.patience_s, _LINGER_S), self.transport.close)
+        self.loop.call_later(self.patience_s, self.transport.close)
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

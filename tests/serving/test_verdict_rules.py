@@ -144,7 +144,7 @@ def test_the_surest_alarm_comes_first_and_an_hour_passes() -> None:
 
 
 def test_a_flawed_view_is_never_cleared(serve: ServeInThread, fake: FakeDetector, make_png: PngMaker) -> None:
-    with serve(fake, quality_checks=True) as client:
+    with serve(fake, quality_checks=True, budget_ms=60_000) as client:
         blank = post(client, make_png(200))
         assert (blank["verdict"], blank["reasons"]) == ("refer", ["blank_view"])
         assert blank["views"][0]["inferred"]
@@ -156,7 +156,7 @@ def test_noise_is_no_flaw(serve: ServeInThread, fake: FakeDetector) -> None:
     import cv2
 
     picture = np.random.default_rng(1).integers(100, 256, (240, 320, 3), np.uint8)
-    with serve(fake, quality_checks=True) as client:
+    with serve(fake, quality_checks=True, budget_ms=60_000) as client:
         assert post(client, cv2.imencode(".png", picture)[1].tobytes())["verdict"] == "clear"
 
 
@@ -170,7 +170,7 @@ def test_a_cut_off_parcel_is_referred_where_whole_ones_are_expected(
     cut = cv2.imencode(".png", np.hstack([air, sample[:, : sample.shape[1] // 2]]))[1].tobytes()
     file = tmp_path / "scanners.toml"
     file.write_text('[hub]\nbelt = "horizontal"\n')
-    with serve(fake, quality_checks=True, scanners_file=file) as client:
+    with serve(fake, quality_checks=True, budget_ms=60_000, scanners_file=file) as client:
         assert post(client, cut)["verdict"] == "clear"
         referred = post(client, cut, scanner_id="hub")
         assert (referred["verdict"], referred["reasons"]) == ("refer", ["clipped_view"])
