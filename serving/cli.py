@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from serving.access.keys import KeyStore
     from serving.app import create_app
-    from serving.connections import allow_many, connection_protocol
+    from serving.connections import MAX_HEAD_BYTES, allow_many, connection_protocol
     from serving.errors import BadSettingsError
     from serving.logs import configure
     from serving.model_swap import load_chosen
@@ -65,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         config = uvicorn.Config(
             app,
             http=connection_protocol(settings.receive_timeout_s),
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
             log_config=None,
             access_log=False,
             log_level="warning",

@@ -15,8 +15,9 @@ from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from serving.problems import MEDIA_TYPE, Problem
 
-__all__ = ["allow_many", "connection_protocol"]
+__all__ = ["MAX_HEAD_BYTES", "allow_many", "connection_protocol"]
 
+MAX_HEAD_BYTES: Final = 65_536
 # Idle connections cost a descriptor each and little else; each scan in work needs a few.
 _DESCRIPTORS: Final = 65_536
 
@@ -83,7 +84,8 @@ class _Connection(H11Protocol):
             type="urn:parcelray:problem:bad-request",
             title="The request cannot be understood",
             status=400,
-            detail="the request is not valid HTTP, or its headers are over 64 KiB; correct it, or send fewer headers",
+            detail=f"the request is not valid HTTP, or its headers are over {MAX_HEAD_BYTES} bytes; correct it, or send "
+            "fewer headers",
             instance="/",
         )
         body = problem.model_dump_json(exclude_none=True).encode()

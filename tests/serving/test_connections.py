@@ -137,8 +137,9 @@ def test_clients_that_vanish_leave_nothing_behind(server: Server, make_png: PngM
     "sent",
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
-        HEAD + b"X-Long: " + b"a" * 100_000 + b"\r\n\r\n",
-        HEAD + b"X-Many: 1\r\n" * 10_000 + b"\r\n",
+        # These two may come in one piece, which is read as it is: then it is the body that is missing.
+        HEAD + b"Connection: close\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n",
+        HEAD + b"Connection: close\r\n" + b"X-Many: 1\r\n" * 10_000 + b"\r\n",
         HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nx",
         HEAD + b"Content-Length: -1\r\n\r\n",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffffff\r\n",
@@ -149,7 +150,6 @@ def test_clients_that_vanish_leave_nothing_behind(server: Server, make_png: PngM
 def test_what_is_no_http_gets_a_problem(server: Server, sent: bytes) -> None:
     with connected(server) as raw:
         raw.sendall(sent)
-        raw.shutdown(socket.SHUT_WR)
         answer = everything(raw)
     assert answer.startswith(b"HTTP/1.1 400 "), answer
     assert b"application/problem+json" in answer.lower()
