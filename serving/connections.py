@@ -84,8 +84,8 @@ class _Connection(H11Protocol):
             type="urn:parcelray:problem:bad-request",
             title="The request cannot be understood",
             status=400,
-            detail=f"the request is not valid HTTP, or its headers are over {MAX_HEAD_BYTES} bytes; correct it, or send "
-            "fewer headers",
+            detail=f"the request is not valid HTTP, or its headers are over {MAX_HEAD_BYTES} bytes; correct it, or "
+            "send fewer headers",
             instance="/",
         )
         body = problem.model_dump_json(exclude_none=True).encode()
