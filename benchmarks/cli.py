@@ -1,4 +1,4 @@
-"""`parcelray bench latency | load | render`.
+"""`parcelray bench hostile | latency | load | render`.
 
 The options stand here, so that `bench latency` and `bench load` run where the renderer's extra is not installed.
 """
@@ -10,13 +10,14 @@ import importlib
 from pathlib import Path
 from typing import Final
 
-_MODULES: Final = {name: f"benchmarks.{name}" for name in ("latency", "load", "render")}
+_MODULES: Final = {name: f"benchmarks.{name}" for name in ("hostile", "latency", "load", "render")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand a benchmark."""
     benchmarks = parser.add_subparsers(dest="benchmark", metavar="BENCHMARK", required=True)
     for name, summary, options in (
+        ("hostile", "damaged image files through the decoders: crashes, hangs, memory", _hostile_options),
         ("latency", "milliseconds from posted bytes to detections, and views per second", _latency_options),
         ("load", "what a whole service bears: capacity, steady load, overload, recovery", _load_options),
         ("render", "rendered images per second on one core", _render_options),
@@ -27,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the benchmark that was asked for."""
     return int(importlib.import_module(_MODULES[arguments.benchmark]).run(arguments))
+
+
+def _hostile_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--count", type=int, default=100_000, help="files (default 100000)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the files (default 1)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first file, to go on or to repeat one")
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
 
 
 def _latency_options(parser: argparse.ArgumentParser) -> None:

@@ -126,16 +126,12 @@ def read_dx(data: bytes) -> DxFile:
         raise UnreadableImageError("the DICOS file is damaged; export it again") from error
 
 
-def read_pixels(data: bytes) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """Return the (H, W) view of a DX file with white = air.
+def read_pixels(data: bytes, dx: DxFile) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Return the (H, W) view of a DX file, of which `read_dx` said `dx`, with white = air.
 
     8-bit samples come as uint8, wider ones with 65535 as their full scale. Check `DxFile.resolution_wh` against
     limits before.
-
-    Raises:
-        ImageError: as `read_dx`.
     """
-    dx = read_dx(data)
     width, height = dx.resolution_wh
     stored = np.frombuffer(data, dx.dtype, width * height, dx.pixels_at).reshape(height, width)
     mask = (1 << dx.bits) - 1

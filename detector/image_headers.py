@@ -10,16 +10,19 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from detector.dicos import is_dicos, read_dx
+from detector.dicos import DxFile, is_dicos, read_dx
 from detector.errors import ImageTooLargeError, UnreadableImageError
 from detector.tiff_headers import exif_orientation, tiff_pages
 
-__all__ = ["FORMATS", "Header", "read_header"]
+__all__ = ["FORMATS", "START_BYTES", "Header", "check_start", "read_header"]
 
 FORMATS: Final = "PNG, JPEG, TIFF, BMP, WebP, DICOS DX"
+# So many bytes of a file tell its format.
+START_BYTES: Final = 132
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 # Bounds the time of the walk through a file made of nothing else.
 _MAX_CHUNKS: Final = 50_000
@@ -27,6 +30,7 @@ _MAX_CHUNKS: Final = 50_000
 _MAX_JPEG_SCANS: Final = 20
 _JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PNG_CHANNELS: Final = {0: 1, 2: 3}  # the other colour types are decoded with opacity
 # What people post by mistake, by the beginning of the file.
 _OTHER_FORMATS: Final = (
     (b"GIF8", "GIF"),
@@ -53,6 +57,8 @@ class Header:
         orientation: EXIF orientation 1..8 that is still to be applied to the decoded picture.
         alpha: how opacity is stored; None where there is none, or none that can be trusted.
         inverted: whether 0 means white in what OpenCV decodes.
+        pixel_bytes: of one decoded pixel of one page, opacity included.
+        dicos: what a DICOS file says besides; None for every other format.
     """
 
     format: str
@@ -60,6 +66,19 @@ class Header:
     orientation: int = 1
     alpha: Alpha | None = "straight"
     inverted: bool = False
+    pixel_bytes: int = 3
+    dicos: DxFile | None = None
+
+    @property
+    def resolution_wh(self) -> tuple[int, int]:
+        """Width and height of the upright view, pixels."""
+        width, height = self.sizes[0]
+        return (height, width) if self.orientation >= 5 else (width, height)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of all pages together."""
+        return sum(width * height for width, height in self.sizes)
 
     @property
     def media_type(self) -> str:
@@ -76,22 +95,36 @@ def read_header(data: bytes) -> Header:
     """
     if not data:
         raise UnreadableImageError(f"the file is empty; send an image ({FORMATS})")
+    read = _reader_of(data)
     try:
-        if data.startswith(_PNG):
-            return _png(data)
-        if data.startswith(b"\xff\xd8\xff"):
-            return _jpeg(data)
-        if data.startswith(b"BM"):
-            return _bmp(data)
-        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-            return _webp(data)
-        if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            return _tiff(data)
-        if is_dicos(data):
-            return Header("dicos", (read_dx(data).resolution_wh,), alpha=None)
+        return read(data)
     except (struct.error, IndexError, OverflowError) as error:
         raise _cut_short() from error
-    raise UnreadableImageError(f"{_guess(data)}; send the view as one of {FORMATS}")
+
+
+def check_start(start: bytes) -> None:
+    """Refuse what cannot become an image, by the first `START_BYTES` of the file, before the rest is even received.
+
+    Raises:
+        UnreadableImageError: of another format.
+    """
+    _reader_of(start)
+
+
+def _reader_of(start: bytes) -> Callable[[bytes], Header]:
+    if start.startswith(_PNG):
+        return _png
+    if start.startswith(b"\xff\xd8\xff"):
+        return _jpeg
+    if start.startswith(b"BM"):
+        return _bmp
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return _webp
+    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return _tiff
+    if is_dicos(start):
+        return _dicos
+    raise UnreadableImageError(f"{_guess(start)}; send the view as one of {FORMATS}")
 
 
 def _cut_short(what: str = "image") -> UnreadableImageError:
@@ -108,8 +141,13 @@ def _guess(data: bytes) -> str:
     return "the format of the file is not known"
 
 
+def _dicos(data: bytes) -> Header:
+    dx = read_dx(data)
+    return Header("dicos", (dx.resolution_wh,), alpha=None, pixel_bytes=dx.dtype.itemsize, dicos=dx)
+
+
 def _png(data: bytes) -> Header:
-    width, height = struct.unpack_from(">II", data, 16)
+    width, height, depth, colours = struct.unpack_from(">IIBB", data, 16)
     if data[12:16] != b"IHDR":
         raise UnreadableImageError("the PNG does not begin with its header; save it again")
     view, at, orientation = memoryview(data), 8, 1
@@ -125,7 +163,8 @@ def _png(data: bytes) -> Header:
         if kind == b"eXIf":
             orientation = exif_orientation(data[at + 8 : end - 4])
         if kind == b"IEND":
-            return Header("png", ((width, height),), orientation)
+            pixel_bytes = _PNG_CHANNELS.get(colours, 4) * (2 if depth == 16 else 1)
+            return Header("png", ((width, height),), orientation, pixel_bytes=pixel_bytes)
         at = end
     raise ImageTooLargeError(f"the PNG has over {_MAX_CHUNKS} chunks; save it again")
 
@@ -226,4 +265,5 @@ def _tiff(data: bytes) -> Header:
         tuple(page.upright_wh for page in pages),
         alpha="straight" if wide and not first.premultiplied else "premultiplied",
         inverted=wide and first.white_is_zero,
+        pixel_bytes=max(page.pixel_bytes for page in pages),
     )

@@ -26,11 +26,13 @@ from detector.dicos import read_pixels
 from detector.errors import ImageTooLargeError, UnreadableImageError
 from detector.image_headers import Header, read_header
 
-__all__ = ["ImageLimits", "decode", "decode_dual_energy"]
+__all__ = ["ImageLimits", "checked_header", "decode", "decode_dual_energy"]
 
 _BRIGHTEST: Final = 99.9
 # The white level is looked up on a grid of about so many pixels.
 _SAMPLED_PIXELS: Final = 1_000_000
+# What 8-bit colour with opacity and a dual-energy pair need for a pixel; 16-bit colour needs up to twice as much.
+_PIXEL_BYTES: Final = 4
 _DAMAGED: Final = "the picture data are damaged or of a variant that is not supported; save it again as PNG"
 
 
@@ -40,7 +42,7 @@ class ImageLimits:
 
     Attributes:
         max_bytes: size of the file.
-        max_pixels: width times height.
+        max_pixels: width times height; one that takes over four bytes when decoded counts as more.
         max_aspect: the longer side divided by the shorter one.
         min_side_px: the shorter side.
     """
@@ -61,13 +63,24 @@ class ImageLimits:
                 f"the file has {size_bytes} bytes, over the limit of {self.max_bytes}; send it smaller"
             )
 
-    def check_size(self, width_px: int, height_px: int) -> None:
-        """Refuse a picture of this size.
+    def check(self, header: Header) -> None:
+        """Refuse a picture of this size and kind.
 
         Raises:
             ImageTooLargeError: over the limits.
             UnreadableImageError: too small to hold a view.
         """
+        for size in header.sizes:
+            self._check_size(*size)
+        width_px, height_px = header.sizes[0]
+        decoded_bytes = header.pixels * header.pixel_bytes
+        if decoded_bytes > self.max_pixels * _PIXEL_BYTES:
+            raise ImageTooLargeError(
+                f"the view is {width_px} x {height_px} pixels, {decoded_bytes} bytes when decoded, over the limit of "
+                f"{self.max_pixels * _PIXEL_BYTES}; send it smaller, or with 8 bits a channel"
+            )
+
+    def _check_size(self, width_px: int, height_px: int) -> None:
         if min(width_px, height_px) < self.min_side_px:
             raise UnreadableImageError(
                 f"the view is {width_px} x {height_px} pixels, smaller than {self.min_side_px}; send the whole view"
@@ -83,16 +96,17 @@ class ImageLimits:
             )
 
 
-def decode(data: bytes, limits: ImageLimits | None = None) -> NDArray[np.uint8]:
+def decode(data: bytes, limits: ImageLimits | None = None, *, header: Header | None = None) -> NDArray[np.uint8]:
     """Return the (H, W, 3) RGB view in a PNG, JPEG, TIFF, BMP, WebP or DICOS DX file.
 
+    `header` is what `checked_header` returned for these bytes, where it was called already.
     A JPEG whose compressed data are damaged in the middle cannot be told from a whole one; one that ends early can.
 
     Raises:
         ImageTooLargeError: over a limit; found before decoding.
         UnreadableImageError: not an image that can be screened.
     """
-    header = _checked_header(data, limits)
+    header = header or checked_header(data, limits)
     pages = _decode_pages(data, header)
     if len(pages) == 2:
         return dual_energy_to_rgb(*_dual_energy(pages))
@@ -106,25 +120,32 @@ def decode_dual_energy(data: bytes, limits: ImageLimits | None = None) -> NDArra
         ImageTooLargeError: over a limit; found before decoding.
         UnreadableImageError: not an image that can be screened.
     """
-    header = _checked_header(data, limits)
+    header = checked_header(data, limits)
     if len(header.sizes) != 2:
         return None
     return np.stack(_dual_energy(_decode_pages(data, header)))
 
 
-def _checked_header(data: bytes, limits: ImageLimits | None) -> Header:
+def checked_header(data: bytes, limits: ImageLimits | None = None, *, header: Header | None = None) -> Header:
+    """Return what a complete file within the limits says about itself; no pixel is decoded.
+
+    `header` is what `read_header` returned for these bytes, where it was called already.
+
+    Raises:
+        ImageTooLargeError: over a limit.
+        UnreadableImageError: not an image that can be screened.
+    """
     limits = ImageLimits() if limits is None else limits
     limits.check_bytes(len(data))
-    header = read_header(data)
-    for width, height in header.sizes:
-        limits.check_size(width, height)
+    header = header or read_header(data)
+    limits.check(header)
     return header
 
 
 def _decode_pages(data: bytes, header: Header) -> list[NDArray[Any]]:
     """Return the stored pictures, (H, W) or (H, W, 3 or 4) in OpenCV's channel order, none of them half decoded."""
-    if header.format == "dicos":
-        return [read_pixels(data)]
+    if header.dicos is not None:
+        return [read_pixels(data, header.dicos)]
     # What the decoder would print is in the error that is raised.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     raw = np.frombuffer(data, np.uint8)
@@ -165,7 +186,7 @@ def _to_8_bits(picture: NDArray[Any]) -> NDArray[np.uint8]:
     if picture.dtype == np.uint16:
         # A table instead of arithmetic: a large view in floats would take gigabytes.
         table = _quantised(np.arange(65536, dtype=np.float32) / np.float32(_white_level(colours)))
-        levels: NDArray[np.uint8] = table[picture]
+        levels = _as_uint8(cv2.LUT(picture, table))
         if picture.ndim == 3 and picture.shape[2] == 4:
             # Opacity has the full scale of its type, whatever the scanner's white is.
             levels[..., 3] = picture[..., 3] >> 8
@@ -179,12 +200,13 @@ def _quantised(shares: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _over_white(bgra: NDArray[np.uint8], *, premultiplied: bool) -> NDArray[np.uint8]:
-    picture = np.empty((*bgra.shape[:2], 3), np.uint8)
-    for row_rgb, row in zip(picture, bgra, strict=True):
-        opacity = row[:, 3:].astype(np.uint32)
-        share = row[:, 2::-1] * (np.uint32(255) if premultiplied else opacity)
-        row_rgb[:] = np.minimum(share + (255 - opacity) * 255 + 127, 255 * 255) // 255
-    return picture
+    opacity, picture = cv2.extractChannel(bgra, 3), cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGB)
+    if cv2.minMaxLoc(opacity)[0] < 255:
+        opacity = cv2.merge([opacity] * 3)
+        if not premultiplied:
+            cv2.multiply(picture, opacity, picture, 1 / 255)
+        cv2.add(picture, cv2.bitwise_not(opacity, opacity), picture)
+    return _as_uint8(picture)
 
 
 def _dual_energy(pages: list[NDArray[Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -35,6 +35,8 @@ class Reason(StrEnum):
     BLANK_VIEW = "blank_view"
     SATURATED_VIEW = "saturated_view"
     BLURRED_VIEW = "blurred_view"
+    INVERTED_VIEW = "inverted_view"
+    CLIPPED_VIEW = "clipped_view"
 
 
 @dataclass(frozen=True, slots=True)

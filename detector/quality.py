@@ -1,9 +1,15 @@
-"""Looks at a view before anybody trusts what a model says of it: is there a picture at all, and a sharp one?
+"""Looks at a view before anybody trusts what a model says of it: is there a picture at all, a sharp and a whole one?
 
 The limits were chosen on 400 rendered scans, drawn at random from five catalogues; of 300 others, 2 were called blank
 and none anything else. Views are judged at 640 pixels of their longer side, so that the same parcel gets the same
-answer from a fine and a coarse scanner. A parcel that is cut off by the edge is not told from a good one: conveyor and
-tray touch the edges of good views as often.
+answer from a fine and a coarse scanner.
+
+Bright and dark exchanged: of 280 rendered scans none was called inverted, and 88 % of their negatives were (chosen on
+the same scans); of 121 real baggage scans none, and 86 % of their negatives. Which way up a parcel lies means nothing.
+
+A cut-off parcel can be told only where a scanner's pictures hold whole ones: in 14 % of rendered scans, which fill the
+picture, and in more than half of real baggage scans something touches an edge. Laid on a margin of air, 2 of 280
+rendered scans were called clipped and none of 121 real ones; cut through the middle, 98 % were.
 """
 
 from __future__ import annotations
@@ -15,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Flaw", "flaw_of"]
+__all__ = ["Belt", "Flaw", "flaw_of"]
 
 _SIDE: Final = 640
 _MIN_CONTRAST: Final = 16.0  # grey levels between the darkest and the brightest half per cent; renders: 27 at 0.5 %
@@ -23,6 +29,12 @@ _BLACK_LEVEL: Final = 8
 _MAX_BLACK: Final = 0.45  # share of pixels that nothing came through; renders: 0.29 at 99.5 %
 _MIN_SHARPNESS: Final = 0.28  # renders: 0.29 at the least; blurred by 2 pixels: 0.22 at the median
 _NOISE_FLOOR: Final = 0.3
+_EVEN: Final = 0.05  # a neighbourhood of five pixels differs by less, as a share of the picture's range
+_MAX_BRIGHT_GROUND: Final = 0.1
+_DARK_FRAME: Final = 0.2  # of the picture's range; renders: 0.4 at 0.5 %
+_EDGE: Final = 0.015  # width of the strips that are looked at, as a share of the shorter side
+_CONTENT: Final = 0.25  # darker than air by this share of what the picture shows
+_MAX_CONTENT_AT_EDGE: Final = 0.05
 
 
 class Flaw(StrEnum):
@@ -31,19 +43,35 @@ class Flaw(StrEnum):
     BLANK = "blank"
     SATURATED = "saturated"
     BLURRED = "blurred"
+    INVERTED = "inverted"
+    CLIPPED = "clipped"
 
 
-def flaw_of(image_rgb: NDArray[np.uint8]) -> Flaw | None:
-    """Return what makes an (H, W, 3) view unfit to be cleared, or None."""
+class Belt(StrEnum):
+    """How the belt runs in a picture: parcels are cut off, if at all, at the edges it runs through."""
+
+    HORIZONTAL = "horizontal"
+    VERTICAL = "vertical"
+
+
+def flaw_of(image_rgb: NDArray[np.uint8], belt: Belt | None = None) -> Flaw | None:
+    """Return what makes an (H, W, 3) view unfit to be cleared, or None.
+
+    `belt` is given where every picture of the scanner holds a whole parcel, with air before and behind it.
+    """
     small = _small(image_rgb)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     if _contrast(grey) < _MIN_CONTRAST:
         return Flaw.BLANK
+    if _is_inverted(grey):
+        return Flaw.INVERTED
     # Coloured pictures show thick steel as a dark blue: black means that no channel has anything.
     brightest = cv2.max(cv2.max(small[..., 0], small[..., 1]), small[..., 2])
     if np.count_nonzero(brightest <= _BLACK_LEVEL) > _MAX_BLACK * brightest.size:
         return Flaw.SATURATED
-    return Flaw.BLURRED if _sharpness(grey) < _MIN_SHARPNESS else None
+    if _sharpness(grey) < _MIN_SHARPNESS:
+        return Flaw.BLURRED
+    return Flaw.CLIPPED if belt is not None and _is_cut_off(grey, belt) else None
 
 
 def _small(image_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -65,3 +93,28 @@ def _sharpness(grey: NDArray[np.uint8] | cv2.typing.MatLike) -> float:
     pixels = grey.astype(np.float32)
     fine, middle, coarse = (cv2.GaussianBlur(pixels, (0, 0), sigma) for sigma in (1, 2, 4))
     return float(np.std(pixels - fine)) / max(float(np.std(middle - coarse)), _NOISE_FLOOR)
+
+
+def _is_inverted(grey: NDArray[np.uint8] | cv2.typing.MatLike) -> bool:
+    """Whether the even ground that parcels lie on, which is air, is the dark end of the picture and not the bright."""
+    low, high = np.percentile(grey, (1, 99))
+    share = (grey.astype(np.float32) - low) / max(high - low, 1.0)
+    even = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8)) <= _EVEN * (high - low)
+    dark, bright = float((even & (share < 0.25)).mean()), float((even & (share > 0.75)).mean())
+    frame = np.concatenate([strip.ravel() for strip in _edges(share)])
+    return float(np.median(frame)) < _DARK_FRAME and bright < min(dark, _MAX_BRIGHT_GROUND)
+
+
+def _is_cut_off(grey: NDArray[np.uint8] | cv2.typing.MatLike, belt: Belt) -> bool:
+    """Whether something denser than air touches an edge that the belt runs through."""
+    low, air = np.percentile(grey, (1, 95))
+    limit = air - _CONTENT * (air - low)
+    top, bottom, left, right = _edges(np.asarray(grey, np.float32))
+    lines = (left.mean(1), right.mean(1)) if belt is Belt.HORIZONTAL else (top.mean(0), bottom.mean(0))
+    return any(float((line < limit).mean()) > _MAX_CONTENT_AT_EDGE for line in lines)
+
+
+def _edges(picture: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+    """Return the strips along the top, bottom, left and right edge."""
+    width = max(1, round(_EDGE * min(picture.shape)))
+    return picture[:width], picture[-width:], picture[:, :width], picture[:, -width:]

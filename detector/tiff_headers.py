@@ -37,12 +37,14 @@ class TiffPage:
         bits: bits a sample.
         white_is_zero: whether 0 means white.
         premultiplied: whether the colours are multiplied by alpha.
+        pixel_bytes: of one decoded pixel, opacity included.
     """
 
     upright_wh: tuple[int, int]
     bits: int
     white_is_zero: bool
     premultiplied: bool
+    pixel_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,8 @@ def _page(data: bytes, tags: dict[int, list[int]]) -> TiffPage:
         raise UnreadableImageError("the TIFF is cut short; send the whole file")
     upright_wh = (height, width) if 5 <= _first(tags, _ORIENTATION, 1) <= 8 else (width, height)
     white_is_zero = samples == 1 and _first(tags, _PHOTOMETRIC, 1) == 0
-    return TiffPage(upright_wh, bits, white_is_zero, _first(tags, _EXTRA_SAMPLES, 0) == 1)
+    premultiplied = _first(tags, _EXTRA_SAMPLES, 0) == 1
+    return TiffPage(upright_wh, bits, white_is_zero, premultiplied, samples * max(1, bits // 8))
 
 
 def _first(tags: dict[int, list[int]], tag: int, default: int | None = None) -> int:

@@ -18,6 +18,8 @@ _REASONS: Final[Mapping[Flaw, Reason]] = MappingProxyType(
         Flaw.BLANK: Reason.BLANK_VIEW,
         Flaw.SATURATED: Reason.SATURATED_VIEW,
         Flaw.BLURRED: Reason.BLURRED_VIEW,
+        Flaw.INVERTED: Reason.INVERTED_VIEW,
+        Flaw.CLIPPED: Reason.CLIPPED_VIEW,
     }
 )
 

@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from serving.access.keys import KeyStore
     from serving.app import create_app
+    from serving.connections import MAX_HEAD_BYTES, allow_many, connection_protocol
     from serving.errors import BadSettingsError
     from serving.logs import configure
     from serving.model_swap import load_chosen
@@ -62,8 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
             )
         app = create_app(settings, detector)
         # Addresses of requests hold item ids: no access log.
+        allow_many()
         config = uvicorn.Config(
             app,
+            http=connection_protocol(settings.receive_timeout_s),
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
             log_config=None,
             access_log=False,
             log_level="warning",

@@ -32,6 +32,7 @@ from detector.dicos import is_dicos
 from detector.errors import ImageTooLargeError
 from detector.images import ImageLimits
 from serving.client import Client, ClientError, RefusedError
+from serving.files import sync_folder, write_whole
 from serving.schemas import ScanOut
 
 __all__ = ["DONE", "FAILED", "HotFolder"]
@@ -281,23 +282,12 @@ def _beside(target: Path, suffix: str) -> Path:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write a small file so that it is there whole or not at all."""
-    new = path.with_name(f".new-{path.name}")
-    with new.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    write_whole(path, data, mode=0o666)  # who may read the folder may read the verdicts
 
 
 def _sync(folder: Path) -> None:
-    """Make the names in a folder durable, where that can be done: some shares cannot."""
     with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_folder(folder)
 
 
 def _shown(text: str) -> str:

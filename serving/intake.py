@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from email.message import Message
+from functools import partial
 from typing import Final, TypeVar
 
 from fastapi import Request
@@ -16,17 +16,20 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from detector.dicos import is_dicos, read_dx
+from detector.dicos import is_dicos
 from detector.errors import ImageError
+from detector.image_headers import START_BYTES, Header, check_start, read_header
 from detector.images import ImageLimits
 from serving.errors import (
     BadRequestError,
     BodyTooLargeError,
     InvalidContentError,
     RequestTimeoutError,
+    UnreadableViewError,
     UnsupportedImageError,
 )
 from serving.item_ids import has_wrong_check_digit
+from serving.problems import broken_rules
 from serving.schemas import VIEW_NAME_PATTERN, ScanMetadata
 from serving.settings import Settings
 from serving.store.evidence import canonical, sha256_of
@@ -43,11 +46,12 @@ _RAW_TYPES: Final = ("application/dicom", "application/octet-stream")
 
 @dataclass(frozen=True, slots=True)
 class PostedView:
-    """One image as it came, and its SHA-256."""
+    """One image as it came, its SHA-256, and what it says about itself where that was read already."""
 
     name: str
     data: bytes
     sha256: str
+    header: Header | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +100,12 @@ async def read_scan(request: Request, settings: Settings) -> PostedScan:
     for name, data in named:
         if not data:
             raise BadRequestError(f"view {name!r} is empty; send the image's bytes as the body", view=name)
+        _check_start(name, data)
     # Hashing 64 MiB would hold up every other request; for a common view, a thread takes longer than the hash.
     few = sum(len(data) for _, data in named) <= _HASHED_AT_ONCE
     views = _hashed(named) if few else await asyncio.to_thread(_hashed, named)
     if metadata.item_id is None and any(is_dicos(view.data) for view in views):
-        metadata = await asyncio.to_thread(_with_item_id, metadata, views)
+        metadata, views = await asyncio.to_thread(_with_item_id, metadata, views)
     if settings.invalid_item_ids == "refuse" and metadata.item_id and has_wrong_check_digit(metadata.item_id):
         raise InvalidContentError(
             f"item_id {metadata.item_id!r} fails the check digit of UPU S10; read the label again, or set "
@@ -120,8 +125,10 @@ def media_type_of(request: Request) -> str:
     return message.get_content_type() if request.headers.get("content-type") else ""
 
 
-async def read_body(request: Request, limit: int, timeout_s: float) -> bytes:
-    """Return a body of at most `limit` bytes.
+async def read_body(
+    request: Request, limit: int, timeout_s: float, check_start: Callable[[bytes], None] = lambda _: None
+) -> bytes:
+    """Return a body of at most `limit` bytes; `check_start` sees its first bytes as soon as they are there.
 
     Raises:
         BodyTooLargeError: it is longer, or says so.
@@ -129,7 +136,13 @@ async def read_body(request: Request, limit: int, timeout_s: float) -> bytes:
     """
 
     async def collect() -> bytes:
-        return b"".join([chunk async for chunk in _limited(request, limit)])
+        body = bytearray()
+        async for chunk in _limited(request, limit):
+            checked = len(body) >= START_BYTES
+            body += chunk
+            if not checked and len(body) >= START_BYTES:
+                check_start(bytes(body[:START_BYTES]))
+        return bytes(body)
 
     return await _in_time(collect(), timeout_s)
 
@@ -163,7 +176,8 @@ async def _read_raw(request: Request, settings: Settings) -> tuple[list[tuple[st
     name = _checked_name(query.pop("view", _DEFAULT_VIEW))
     metadata = checked_metadata(query)
     limit = min(settings.max_body_bytes, ImageLimits().max_bytes)
-    return [(name, await read_body(request, limit, settings.receive_timeout_s))], metadata
+    check = partial(_check_start, name)
+    return [(name, await read_body(request, limit, settings.receive_timeout_s, check))], metadata
 
 
 async def _read_form(request: Request, settings: Settings) -> FormData:
@@ -216,17 +230,32 @@ def checked_metadata(value: str | bytes | Mapping[str, str]) -> ScanMetadata:
             return ScanMetadata.model_validate_json(value)
         return ScanMetadata.model_validate(dict(value))
     except ValidationError as error:
-        lines = (f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()[:5])
-        raise InvalidContentError(f"metadata: {'; '.join(lines)}") from None
+        raise InvalidContentError(f"metadata: {broken_rules(error.errors())}") from None
 
 
-def _with_item_id(metadata: ScanMetadata, views: Sequence[PostedView]) -> ScanMetadata:
-    """Take the parcel's number out of the first DICOS file that has one."""
-    for view in views:
-        with suppress(ImageError):  # it is refused in a moment, with the reason
-            if is_dicos(view.data) and (item_id := read_dx(view.data).item_id):
-                return metadata.model_copy(update={"item_id": item_id})
-    return metadata
+def _check_start(name: str, start: bytes) -> None:
+    try:
+        check_start(start)
+    except ImageError as error:
+        raise UnreadableViewError(f"view {name!r}: {error}", view=name) from error
+
+
+def _with_item_id(metadata: ScanMetadata, views: Sequence[PostedView]) -> tuple[ScanMetadata, tuple[PostedView, ...]]:
+    """Take the parcel's number out of the first DICOS file that has one; keep what was read of each."""
+    read = tuple(_with_header(view) for view in views)
+    for view in read:
+        if view.header is not None and view.header.dicos is not None and view.header.dicos.item_id:
+            return metadata.model_copy(update={"item_id": view.header.dicos.item_id}), read
+    return metadata, read
+
+
+def _with_header(view: PostedView) -> PostedView:
+    if not is_dicos(view.data):
+        return view
+    try:
+        return replace(view, header=read_header(view.data))
+    except ImageError:
+        return view  # it is refused in a moment, with the reason
 
 
 def _checked_name(name: str) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from detector.detector import Detector
 from detector.errors import ParcelRayError
 from detector.policy import above_threshold
 from serving.errors import BadSettingsError, NotFoundError, UnfitModelError
+from serving.files import sync_folder, write_whole
 from serving.inference import BLANK_RGB, InferencePool, ScanDetector
 from serving.scanners import Scanners
 from serving.settings import Settings
@@ -136,10 +136,5 @@ def _remember(settings: Settings, new: _Serving) -> None:
     if new.file is None:
         path.unlink(missing_ok=True)
         return
-    text = json.dumps({"file": str(new.file.resolve()), "sha256": new.detector.model_sha256})
-    fresh = path.with_suffix(".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    write_whole(path, json.dumps({"file": str(new.file.resolve()), "sha256": new.detector.model_sha256}).encode())
+    sync_folder(path.parent)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http
 import logging
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,9 +16,11 @@ from starlette.exceptions import HTTPException
 
 from serving.errors import BodyTooLargeError, NotSignedInError, ServiceError, StoreUnavailableError
 
-__all__ = ["MEDIA_TYPE", "PROBLEM_RESPONSES", "Problem", "install", "problem_response"]
+__all__ = ["MEDIA_TYPE", "PROBLEM_RESPONSES", "Problem", "broken_rules", "install", "problem_response"]
 
 MEDIA_TYPE: Final = "application/problem+json"
+_SHOWN: Final = 80
+_DISK_FULL: Final = "53100"  # in PostgreSQL
 _log = logging.getLogger("parcelray.serving")
 
 
@@ -77,6 +80,12 @@ def _answer(
     return JSONResponse(problem.model_dump(exclude_none=True), status, headers=headers, media_type=MEDIA_TYPE)
 
 
+def broken_rules(errors: Sequence[Any]) -> str:
+    """Return what pydantic found wrong, at most five lines; names that came with the request are cut short."""
+    lines = (f"{'.'.join(str(part)[:_SHOWN] for part in item['loc'])}: {item['msg']}"[:300] for item in errors[:5])
+    return "; ".join(lines)
+
+
 async def _service_error(request: Request, error: ServiceError) -> JSONResponse:
     return problem_response(error, request.url.path)
 
@@ -91,13 +100,19 @@ async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    lines = (f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()[:5])
-    return _answer(422, "invalid-content", "The content breaks a rule", "; ".join(lines), request.url.path)
+    return _answer(422, "invalid-content", "The content breaks a rule", broken_rules(error.errors()), request.url.path)
 
 
 async def _store_error(request: Request, error: Exception) -> JSONResponse:
     _log.error("store failed: %s", type(error).__name__)
-    answer = StoreUnavailableError("the database does not answer; try again", retry_after_s=2)
+    cause = getattr(error, "orig", None)
+    full = getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL" or getattr(cause, "sqlstate", "") == _DISK_FULL
+    said = (
+        "the database's disk is full; free space, then send again"
+        if full
+        else "the database does not answer; try again"
+    )
+    answer = StoreUnavailableError(said, retry_after_s=5 if full else 2)
     return problem_response(answer, request.url.path)
 
 

@@ -4,6 +4,7 @@
 operating_point = "balanced"  # named thresholds of the model's card
 budget_ms = 250
 alarms_per_hour = 20          # for each lane of it
+belt = "horizontal"           # each picture holds a whole parcel, with air before and behind it
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from detector.errors import ParcelRayError
+from detector.quality import Belt
 from serving.errors import BadSettingsError
 from serving.inference import ScanDetector
 from serving.settings import MAX_BUDGET_MS, MIN_BUDGET_MS, Settings
@@ -33,6 +35,11 @@ class Scanner(BaseModel):
         default=None, ge=MIN_BUDGET_MS, le=MAX_BUDGET_MS, description="Time to answer in without X-Budget-Ms."
     )
     alarms_per_hour: int | None = Field(default=None, ge=1, description="Alarms that people can open, for each lane.")
+    belt: Belt | None = Field(
+        default=None,
+        description="How the belt runs in its pictures, if each holds a whole parcel with air before and behind it; "
+        "then views of cut-off parcels are referred.",
+    )
 
 
 _Tables = TypeAdapter(dict[str, Scanner])

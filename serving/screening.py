@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from detector import __version__
 from detector.errors import ImageError, ImageTooLargeError
-from detector.image_headers import read_header
-from detector.images import ImageLimits, decode
+from detector.image_headers import Header
+from detector.images import ImageLimits, checked_header, decode
 from detector.policy import Reason, ViewOutcome, above_threshold, decide
 from serving.admission import Admission
 from serving.alarms import AlarmRanks
@@ -82,20 +82,11 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
-    """What one file says about itself: size of the upright view, and pixels of all pages together."""
-
-    media_type: str
-    resolution_wh: tuple[int, int]
-    pixels: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Picture:
     """One view; no pixels where the time ran out before it was decoded."""
 
     posted: PostedView
-    header: _Header
+    header: Header
     image_rgb: NDArray[np.uint8] | None
 
 
@@ -153,7 +144,7 @@ class Screening:
                 return await self._screen(posted, headers, clock, idempotency_key, now=now)
 
     async def _screen(
-        self, posted: PostedScan, headers: Sequence[_Header], clock: Clock, idempotency_key: str | None, *, now: bool
+        self, posted: PostedScan, headers: Sequence[Header], clock: Clock, idempotency_key: str | None, *, now: bool
     ) -> tuple[str, bool]:
         reserve_ms = self._admission.reserve_ms(clock.budget_ms)
         arrived_ms = clock.elapsed_ms()
@@ -164,7 +155,8 @@ class Screening:
         decoded_ms = clock.elapsed_ms() - arrived_ms
         keeping = asyncio.create_task(self._keep_images(posted.views))
         detector = self._pool.detector  # the same for all views, and for what the answer says of it
-        jobs = [None if p.image_rgb is None else self._pool.submit(p.image_rgb, detector) for p in pictures]
+        belt = self._scanners.of(posted.metadata.scanner_id).belt
+        jobs = [None if p.image_rgb is None else self._pool.submit(p.image_rgb, detector, belt=belt) for p in pictures]
         results = [job.result for job in jobs if job is not None]
         if results:
             await asyncio.wait(results, timeout=clock.left_s(reserve_ms))
@@ -218,14 +210,14 @@ class Screening:
     async def _write(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._writers, work)
 
-    async def _headers(self, views: Sequence[PostedView]) -> list[_Header]:
+    async def _headers(self, views: Sequence[PostedView]) -> list[Header]:
         """Read what the files say about themselves; milliseconds, so it is done whatever the budget."""
         loop = asyncio.get_running_loop()
         read = partial(_header_of, limits=self._limits)
         return list(await _all_of([loop.run_in_executor(self._readers, read, view) for view in views]))
 
     @contextmanager
-    def _room_for(self, headers: Sequence[_Header]) -> Iterator[None]:
+    def _room_for(self, headers: Sequence[Header]) -> Iterator[None]:
         """Hold memory for the pixels of one scan; alone, a scan of any allowed size fits."""
         pixels = sum(header.pixels for header in headers)
         if self._open_pixels and self._open_pixels + pixels > self._settings.max_open_pixels:
@@ -236,11 +228,12 @@ class Screening:
         finally:
             self._open_pixels -= pixels
 
-    async def _decode(
-        self, views: Sequence[PostedView], headers: Sequence[_Header], timeout_s: float
-    ) -> list[_Picture]:
+    async def _decode(self, views: Sequence[PostedView], headers: Sequence[Header], timeout_s: float) -> list[_Picture]:
         loop = asyncio.get_running_loop()
-        pixels = [loop.run_in_executor(self._decoders, _pixels_of, view, self._limits) for view in views]
+        pixels = [
+            loop.run_in_executor(self._decoders, _pixels_of, view, header)
+            for view, header in zip(views, headers, strict=True)
+        ]
         _mark_seen(pixels)
         await asyncio.wait(pixels, timeout=timeout_s)
         for image in pixels:
@@ -322,20 +315,14 @@ def same_scan(first: tuple[str, str], posted: PostedScan) -> str:
     return text
 
 
-def _header_of(view: PostedView, limits: ImageLimits) -> _Header:
+def _header_of(view: PostedView, limits: ImageLimits) -> Header:
     with _named(view):
-        limits.check_bytes(len(view.data))
-        header = read_header(view.data)
-        for width, height in header.sizes:
-            limits.check_size(width, height)
-    width, height = header.sizes[0]
-    resolution_wh = (height, width) if header.orientation >= 5 else (width, height)
-    return _Header(header.media_type, resolution_wh, sum(wide * high for wide, high in header.sizes))
+        return checked_header(view.data, limits, header=view.header)
 
 
-def _pixels_of(view: PostedView, limits: ImageLimits) -> NDArray[np.uint8]:
+def _pixels_of(view: PostedView, header: Header) -> NDArray[np.uint8]:
     with _named(view):
-        return decode(view.data, limits)
+        return decode(view.data, header=header)
 
 
 @contextmanager

@@ -85,7 +85,7 @@ class Settings(BaseSettings):
         default=None, ge=1, description="Alarms an hour that people of a lane can open; more are ranked, never dropped."
     )
     quality_checks: bool = Field(
-        default=True, description="Refer views that are blank, saturated or blurred, whatever the model says."
+        default=True, description="Refer views that are blank, saturated, blurred or inverted, whatever the model says."
     )
     invalid_item_ids: Literal["flag", "refuse"] = Field(
         default="flag", description="What becomes of a scan whose item id fails the check digit of UPU S10."
@@ -119,7 +119,8 @@ class Settings(BaseSettings):
         default=16_000_000,
         ge=1,
         le=ImageLimits().max_pixels,
-        description="Largest picture of one view; decoding so many pixels takes up to a second in the worst format.",
+        description="Largest picture of one view; decoding so many pixels takes up to a second in the worst format. "
+        "A pixel of over four bytes, as in 16-bit colour, counts as more.",
     )
     max_requests: int = Field(
         default=128, ge=1, description="Posted scans that may be open at the same time, arriving ones too."
@@ -128,7 +129,11 @@ class Settings(BaseSettings):
     max_open_pixels: int = Field(
         default=400_000_000, ge=1, description="Decoded pixels that may be in memory at the same time."
     )
-    receive_timeout_s: float = Field(default=30.0, gt=0, description="Time for a client to send the whole body.")
+    receive_timeout_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="Time for a client to send the head of a request, and again for its body, and to take an answer.",
+    )
     stall_s: float = Field(default=30.0, gt=0, description="An inference that runs longer makes the service unready.")
     late_attempts: int = Field(
         default=3, ge=1, description="Tries at work left over from an exceeded budget before giving up."

@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 from typing import Final, Protocol
 
+from serving.files import NEW_PREFIX, sync_folder, write_whole
+
 __all__ = ["DiskImages", "ImageStore", "checked_name", "sweep"]
 
-_TEMPORARY: Final = (".new-", ".probe-")
+_TEMPORARY: Final = (NEW_PREFIX, ".probe-")
 _STALE_S: Final = 3600.0
 
 
@@ -59,24 +61,12 @@ class DiskImages:
         """
         path = self.path_of(sha256)
         if again or not path.exists():
-            self._write(path, data)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, data)
         # The names of new folders must survive too, up to the root that was there before. An image that was there
         # may have been written a moment ago by another post, which has not come this far yet.
         for folder in (path.parent, path.parent.parent, self._folder):
-            _sync_folder(folder)
-
-    def _write(self, path: Path, data: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+            sync_folder(folder)
 
     def read(self, sha256: str) -> bytes:
         """Return the bytes of an image.
@@ -132,11 +122,3 @@ def sweep(folder: Path) -> int:
         except FileNotFoundError:
             continue  # its owner lives and was faster
     return found
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

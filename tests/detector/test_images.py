@@ -240,6 +240,17 @@ def test_limits_are_an_argument(photo_rgb: Picture) -> None:
         decode(data, ImageLimits(min_side_px=50))
 
 
+def test_sixteen_bit_colour_counts_for_the_memory_it_takes(write_tiff: TiffWriter) -> None:
+    limits = ImageLimits(max_pixels=1_000)
+    wide = np.full((30, 30, 4), 65535, np.uint16)
+    for data in (_encode(".png", wide), _encode(".tif", wide), write_tiff([wide[..., 0].astype(np.float64)] * 2)):
+        with pytest.raises(ImageTooLargeError, match="8 bits a channel"):
+            decode(data, limits)
+        assert decode(data, ImageLimits(max_pixels=4_000)).shape == (30, 30, 3)
+    for picture in (wide[..., 0].copy(), (wide >> 8).astype(np.uint8)):
+        assert decode(_encode(".png", picture), limits).shape == (30, 30, 3)
+
+
 def test_bombs_are_refused_and_memory_returns(write_png: PngWriter, write_tiff: TiffWriter, photo_rgb: Picture) -> None:
     page = np.zeros((100, 100), np.uint8)
     jpeg = _encode(".jpg", photo_rgb)

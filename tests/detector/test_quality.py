@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from detector.images import decode
-from detector.quality import Flaw, flaw_of
+from detector.quality import Belt, Flaw, flaw_of
 
 Image = NDArray[np.uint8]
 
@@ -30,10 +30,31 @@ def test_a_good_view_has_no_flaw(good: Image, scale: float) -> None:
     assert flaw_of(resized(good, scale)) is None
 
 
-def test_grey_and_inverted_views_are_good_too(good: Image) -> None:
+def test_grey_views_are_good_too_and_dark_ones(good: Image) -> None:
     grey = np.asarray(cv2.cvtColor(cv2.cvtColor(good, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
     assert flaw_of(grey) is None
-    assert flaw_of(255 - grey) is None
+    assert flaw_of(grey // 2) is None
+
+
+def test_bright_and_dark_exchanged_is_inverted(good: Image) -> None:
+    grey = np.asarray(cv2.cvtColor(cv2.cvtColor(good, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
+    for view in (good, grey, grey // 2):
+        assert flaw_of(255 - view) is Flaw.INVERTED
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_cut_off_parcel_is_clipped_only_where_whole_ones_are_expected(good: Image, turns: int) -> None:
+    air = np.full_like(good, np.percentile(good, 95))
+    whole = np.hstack([air, good, air])
+    cut = whole[:, : whole.shape[1] // 2]
+    belt, across = (Belt.VERTICAL, Belt.HORIZONTAL) if turns % 2 else (Belt.HORIZONTAL, Belt.VERTICAL)
+    assert flaw_of(np.rot90(whole, turns), belt) is None
+    assert flaw_of(np.rot90(cut, turns), belt) is Flaw.CLIPPED
+    assert flaw_of(np.rot90(cut, turns)) is None
+    # A tray or the conveyor may run along the belt and touch the other edges.
+    tray = np.vstack([whole, np.full_like(whole[:8], 90)])
+    assert flaw_of(np.rot90(tray, turns), belt) is None
+    assert flaw_of(np.rot90(tray, turns), across) is Flaw.CLIPPED
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])

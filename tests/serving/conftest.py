@@ -39,11 +39,12 @@ PATIENCE_S = 60.0
 
 @dataclass
 class Server:
-    """One `parcelray serve` process and a client for it."""
+    """One `parcelray serve` process, a client for it, and its data folder."""
 
     process: subprocess.Popen[str]
     url: str
     client: httpx.Client
+    data: Path
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -141,7 +142,7 @@ def start_server(tiny_model_path: Path) -> StartServer:
         first = process.stdout.readline()
         assert first.startswith("ParcelRay serves on "), first
         url = first.split()[-1]
-        server = Server(process, url, httpx.Client(base_url=url, timeout=PATIENCE_S))
+        server = Server(process, url, httpx.Client(base_url=url, timeout=PATIENCE_S), data)
         try:
             wait_until(lambda: _ready(server))
         except BaseException:

@@ -192,6 +192,20 @@ def test_bodies_are_cut_off_at_the_limit(serve: ServeInThread, fake: FakeDetecto
         assert client.post("/v1/scans", content=make_png(255), headers=headers).status_code == 201
 
 
+def test_what_cannot_become_an_image_is_refused_before_it_has_arrived(serve: ServeInThread, fake: FakeDetector) -> None:
+    with serve(fake) as client:
+        url = client.base_url
+        with socket.create_connection((url.host, url.port), timeout=60) as raw:
+            raw.sendall(b"POST /v1/scans HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n")
+            raw.sendall(b"Content-Length: 30000000\r\n\r\n" + b"\xff" * 1_000)
+            answer = b""
+            while b"}" not in answer:
+                answer += (part := raw.recv(4096))
+                assert part, answer
+    assert answer.startswith(b"HTTP/1.1 422 ")
+    assert b"the format of the file is not known" in answer
+
+
 def test_a_client_that_goes_away_is_no_mistake_of_ours(
     serve: ServeInThread, fake: FakeDetector, wait: Wait, caplog: pytest.LogCaptureFixture
 ) -> None:

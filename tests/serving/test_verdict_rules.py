@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
+from detector.images import decode
 from detector.model_card import ModelCard
 from serving.alarms import AlarmRanks
 from serving.errors import BadSettingsError
@@ -142,7 +144,7 @@ def test_the_surest_alarm_comes_first_and_an_hour_passes() -> None:
 
 
 def test_a_flawed_view_is_never_cleared(serve: ServeInThread, fake: FakeDetector, make_png: PngMaker) -> None:
-    with serve(fake, quality_checks=True) as client:
+    with serve(fake, quality_checks=True, budget_ms=60_000) as client:
         blank = post(client, make_png(200))
         assert (blank["verdict"], blank["reasons"]) == ("refer", ["blank_view"])
         assert blank["views"][0]["inferred"]
@@ -154,5 +156,21 @@ def test_noise_is_no_flaw(serve: ServeInThread, fake: FakeDetector) -> None:
     import cv2
 
     picture = np.random.default_rng(1).integers(100, 256, (240, 320, 3), np.uint8)
-    with serve(fake, quality_checks=True) as client:
+    with serve(fake, quality_checks=True, budget_ms=60_000) as client:
         assert post(client, cv2.imencode(".png", picture)[1].tobytes())["verdict"] == "clear"
+
+
+def test_a_cut_off_parcel_is_referred_where_whole_ones_are_expected(
+    serve: ServeInThread, fake: FakeDetector, tmp_path: Path
+) -> None:
+    import cv2
+
+    sample = decode((files("detector") / "samples" / "scan.png").read_bytes())
+    air = np.full_like(sample, np.percentile(sample, 95))
+    cut = cv2.imencode(".png", np.hstack([air, sample[:, : sample.shape[1] // 2]]))[1].tobytes()
+    file = tmp_path / "scanners.toml"
+    file.write_text('[hub]\nbelt = "horizontal"\n')
+    with serve(fake, quality_checks=True, budget_ms=60_000, scanners_file=file) as client:
+        assert post(client, cut)["verdict"] == "clear"
+        referred = post(client, cut, scanner_id="hub")
+        assert (referred["verdict"], referred["reasons"]) == ("refer", ["clipped_view"])

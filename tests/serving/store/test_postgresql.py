@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from sqlalchemy import create_engine, text
 from serving.services import open_store
 from serving.settings import Settings
 from serving.store import erasure
-from serving.store.database import Database
 from serving.store.scans import ScanStore, verify_chain
 
 if TYPE_CHECKING:
@@ -26,18 +24,8 @@ if TYPE_CHECKING:
 PNG = {"Content-Type": "image/png"}
 
 
-@pytest.fixture
-def url(postgres: Postgres) -> str:
-    """An empty database."""
-    return postgres.new_database()
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[ScanStore]:
-    """An empty store."""
-    opened = ScanStore(Database(url))
-    yield opened
-    opened.database.close()
+# The store of the other tests, here in PostgreSQL only.
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
 def cut_connections(url: str) -> None:
@@ -49,15 +37,19 @@ def cut_connections(url: str) -> None:
     engine.dispose()
 
 
-def test_a_connection_lost_between_scans_goes_unnoticed(store: ScanStore, url: str, make_scan: MakeScan) -> None:
+def test_a_connection_lost_between_scans_goes_unnoticed(
+    store: ScanStore, database_url: str, make_scan: MakeScan
+) -> None:
     for _ in range(2):
         assert store.add(make_scan(), lambda _: None) is None
-        cut_connections(url)
+        cut_connections(database_url)
     store.probe()
     assert verify_chain(store).records == 2
 
 
-def test_a_connection_lost_within_a_scan_is_tried_once_more(store: ScanStore, url: str, make_scan: MakeScan) -> None:
+def test_a_connection_lost_within_a_scan_is_tried_once_more(
+    store: ScanStore, database_url: str, make_scan: MakeScan
+) -> None:
     first = make_scan(b"same")
     store.add(first, lambda _: None)
     erasure.erase(store.database, first.answer.id, by="x", reason="y")  # so that the next one is asked for its image
@@ -66,7 +58,7 @@ def test_a_connection_lost_within_a_scan_is_tried_once_more(store: ScanStore, ur
     def put_again(sha256: str) -> None:
         calls[sha256] += 1
         if calls[sha256] == 1:
-            cut_connections(url)
+            cut_connections(database_url)
 
     assert store.add(make_scan(b"same"), put_again) is None
     assert list(calls.values()) == [2]
@@ -77,13 +69,13 @@ def test_a_connection_lost_within_a_scan_is_tried_once_more(store: ScanStore, ur
 def test_a_restart_under_load_loses_nothing_acknowledged(  # noqa: PLR0917 - pytest gives them by name
     start_server: StartServer,
     postgres: Postgres,
-    url: str,
+    database_url: str,
     make_png: PngMaker,
     wait: Wait,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("PARCELRAY_DATABASE_URL", url)
+    monkeypatch.setenv("PARCELRAY_DATABASE_URL", database_url)
     server = start_server(tmp_path)
     acknowledged: dict[str, tuple[str, bytes]] = {}
     statuses = Counter[int]()
@@ -130,7 +122,7 @@ def test_a_restart_under_load_loses_nothing_acknowledged(  # noqa: PLR0917 - pyt
         image = server.client.get(f"/v1/scans/{scan_id}/views/view-1/image", params={"form": "original"})
         assert hashlib.sha256(image.content).digest() == hashlib.sha256(data).digest()
     assert server.stop() == 0
-    store, images = open_store(Settings(data_dir=tmp_path, database_url=url))
+    store, images = open_store(Settings(data_dir=tmp_path, database_url=database_url))
     report = verify_chain(store, images)
     store.database.close()
     assert report.problems == ()
