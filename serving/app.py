@@ -14,9 +14,11 @@ from serving import export, problems, reviews, scans, status, threat_reports
 from serving.access import pages as sign_in
 from serving.inference import ScanDetector
 from serving.middleware import Guard
+from serving.monitor import routes as monitor
 from serving.review import pages
 from serving.services import open_services
 from serving.settings import Settings
+from serving.shadow import routes as shadow
 
 __all__ = ["create_app"]
 
@@ -51,6 +53,8 @@ def create_app(settings: Settings, detector: ScanDetector) -> FastAPI:
         reviews.router,
         export.router,
         status.router,
+        shadow.router,
+        monitor.router,
         sign_in.router,
     ):
         app.include_router(router)

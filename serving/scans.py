@@ -115,6 +115,7 @@ async def list_scans(  # noqa: PLR0917 - each is a named query parameter
     scanner_id: Annotated[str | None, Query(max_length=128, pattern=NO_NUL)] = None,
     item_id: Annotated[str | None, Query(max_length=128, pattern=NO_NUL)] = None,
     reviewed: bool | None = None,
+    test: Annotated[bool, Query(description="Test scans instead of parcels; see GET /v1/monitor.")] = False,
     cursor: Annotated[
         str | None, Query(max_length=36, pattern=NO_NUL, description="`next` of the page before.")
     ] = None,
@@ -126,6 +127,7 @@ async def list_scans(  # noqa: PLR0917 - each is a named query parameter
         scanner_id=scanner_id,
         item_id=item_id,
         reviewed=reviewed,
+        test=test,
     )
     found = await asyncio.to_thread(services.store.find, wanted, before=cursor, limit=limit + 1)
     page = found[:limit]

@@ -138,8 +138,12 @@ class Screening:
         """Return the request hash and the answer's text of the scan that first used a key."""
         return await self._write(partial(self._store.first_answer, idempotency_key))
 
-    async def screen(self, posted: PostedScan, clock: Clock, idempotency_key: str | None) -> tuple[str, bool]:
+    async def screen(
+        self, posted: PostedScan, clock: Clock, idempotency_key: str | None, *, test: bool = False
+    ) -> tuple[str, bool]:
         """Return the answer's text, and whether it is the first answer to a repeated post.
+
+        A test scan is kept like every other, but marked, and nobody who counts or shows parcels is told of it.
 
         Raises:
             ServiceError: refused, overloaded or not storable; then nothing was stored.
@@ -147,10 +151,16 @@ class Screening:
         with self._pool.admission():
             headers = await self._headers(posted.views)
             with self._room_for(headers):
-                return await self._screen(posted, headers, clock, idempotency_key)
+                return await self._screen(posted, headers, clock, idempotency_key, test=test)
 
     async def _screen(
-        self, posted: PostedScan, headers: Sequence[_Header], clock: Clock, idempotency_key: str | None
+        self,
+        posted: PostedScan,
+        headers: Sequence[_Header],
+        clock: Clock,
+        idempotency_key: str | None,
+        *,
+        test: bool,
     ) -> tuple[str, bool]:
         reserve_ms = min(self._settings.answer_reserve_ms, clock.budget_ms / 2)
         arrived_ms = clock.elapsed_ms()
@@ -173,7 +183,7 @@ class Screening:
             store=round(store_ms, 3),
             total=round(clock.elapsed_ms(), 3),
         )
-        answer = self._answer(posted, pictures, outcomes, clock, timings, detector=detector)
+        answer = self._answer(posted, pictures, outcomes, clock, timings, detector=detector, test=test)
         new = NewScan(
             answer=answer,
             text=answer.model_dump_json(),
@@ -191,7 +201,7 @@ class Screening:
             return same_scan(first, posted), True
         if unfinished:
             self._late.adopt(answer.id, {view.name: job for view, job in zip(posted.views, jobs, strict=True)})
-        for observe in self._observers:
+        for observe in () if test else self._observers:
             observe(answer)
         _log.info("scan %s %s %.0f ms", answer.id, answer.verdict, clock.elapsed_ms())
         return new.text, False
@@ -251,6 +261,7 @@ class Screening:
         timings: TimingsOut,
         *,
         detector: ScanDetector,
+        test: bool,
     ) -> ScanOut:
         metadata = posted.metadata
         scanner = self._scanners.of(metadata.scanner_id)
@@ -280,7 +291,10 @@ class Screening:
             lane=metadata.lane,
             scan_number=metadata.scan_number,
             flags=[WRONG_CHECK_DIGIT] if wrong_id else [],
-            alarm_rank=self._alarm_rank(outcomes, thresholds, metadata, scanner.alarms_per_hour),
+            test=test,
+            alarm_rank=None
+            if test
+            else self._alarm_rank(outcomes, thresholds, metadata, scanner.alarms_per_hour),
             captured_at=metadata.captured_at,
             tags=metadata.tags,
             late_result=None,

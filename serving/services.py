@@ -22,11 +22,14 @@ from serving.inference import BLANK_RGB, InferencePool, ScanDetector
 from serving.late import LateWork
 from serving.live import Board
 from serving.model_swap import ModelSwap
+from serving.monitor.known import load_known
+from serving.monitor.runner import Monitor, folder_of
 from serving.retention import Retainer
 from serving.scanners import Scanners, load_scanners
 from serving.schemas import ScanOut
 from serving.screening import Screening
 from serving.settings import Settings
+from serving.shadow.runner import Shadow
 from serving.store.database import Database
 from serving.store.images import DiskImages, ImageStore
 from serving.store.remote_images import RemoteImages
@@ -49,6 +52,8 @@ class Services:
     screening: Screening
     scanners: Scanners
     swap: ModelSwap
+    shadow: Shadow
+    monitor: Monitor
     telemetry: Telemetry
     board: Board
     open_requests: int = 0
@@ -94,7 +99,8 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
 
     Raises:
         ModelError: the model fails on its first image.
-        BadSettingsError: the model lacks an operating point, or the database or the scanners' file is amiss.
+        BadSettingsError: the model lacks an operating point, or the database, the scanners' file or the test scans
+            are amiss.
     """
     scanners = load_scanners(settings)
     lowest = scanners.check(detector)
@@ -111,18 +117,32 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
         )
         late = LateWork(pool, store, images, scanners=scanners, attempts=settings.late_attempts)
         telemetry, board = Telemetry(), Board()
-        screening = Screening(
-            settings, pool, store, images, late, scanners=scanners, observers=(telemetry.scan, board.scan)
-        )
-        swap = ModelSwap(settings, pool, scanners, telemetry.serve)
+        known = None if settings.monitor_every_s is None else load_known(folder_of(settings))
+        swap = ModelSwap(settings, pool, scanners, telemetry.serve, known)
+        shadow = Shadow(settings, pool, images, swap, scanners=scanners, telemetry=telemetry)
+        observers = (telemetry.scan, board.scan, shadow.offer)
+        screening = Screening(settings, pool, store, images, late, scanners=scanners, observers=observers)
+        monitor = Monitor(settings, pool, screening, telemetry, known)
         gate = Gate(KeyStore(store.database), settings)
         with closing(screening), closing(gate):
             async with pool:
                 if settings.warm_up:
                     await _warm_up(pool)
-                async with late, Retainer(settings, store, images):
+                async with late, Retainer(settings, store, images), shadow, monitor:
                     services = Services(
-                        settings, pool, store, gate, images, thumbnails, screening, scanners, swap, telemetry, board
+                        settings,
+                        pool,
+                        store,
+                        gate,
+                        images,
+                        thumbnails,
+                        screening,
+                        scanners,
+                        swap,
+                        shadow,
+                        monitor,
+                        telemetry,
+                        board,
                     )
                     telemetry.watch(pool, lambda: services.open_requests)
                     board.restore(await asyncio.to_thread(_latest, store))

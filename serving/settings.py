@@ -87,6 +87,20 @@ class Settings(BaseSettings):
     quality_checks: bool = Field(
         default=True, description="Refer views that are blank, saturated or blurred, whatever the model says."
     )
+    monitor_every_s: float | None = Field(
+        default=None,
+        ge=1,
+        description="Time between two runs of the test scans, scans with known content that the service sends to "
+        "itself; never by default.",
+    )
+    monitor_dir: Path | None = Field(
+        default=None,
+        description="Folder of test scans, made by `parcelray monitor pick`; the default is those that the shipped "
+        "model was chosen for.",
+    )
+    monitor_band: float = Field(
+        default=0.05, gt=0, le=1, description="Change of a test scan's score that counts as drift."
+    )
     invalid_item_ids: Literal["flag", "refuse"] = Field(
         default="flag", description="What becomes of a scan whose item id fails the check digit of UPU S10."
     )

@@ -6,7 +6,7 @@ have a series of their own while the rest share one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -60,6 +60,27 @@ class Telemetry:
             buckets=(0.0, *_SCORES),
             registry=registry,
         )
+        self._shadow = Counter(
+            "parcelray_shadow_scans",
+            "Scans offered to a candidate in shadow: compared, or why not.",
+            ("outcome",),
+            registry=registry,
+        )
+        self._shadow_verdicts = Counter(
+            "parcelray_shadow_verdicts",
+            "Scans compared, by the verdict that was answered and the candidate's.",
+            ("serving", "candidate"),
+            registry=registry,
+        )
+        self._test_scans = Gauge(
+            "parcelray_test_scan_faults",
+            "Test scans of the last run whose answer was wrong, by what was wrong.",
+            ("fault",),
+            registry=registry,
+        )
+        self._test_scans_at = Gauge(
+            "parcelray_test_scans_timestamp_seconds", "When the test scans were run last.", registry=registry
+        )
         self._model = Gauge(
             "parcelray_model",
             "1 for the model that serves.",
@@ -92,6 +113,20 @@ class Telemetry:
         """Count an answered request; `route` is a template, never an address."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def test_scans(self, faults: Mapping[str, int]) -> None:
+        """Keep the outcome of a run of the test scans."""
+        for fault, count in faults.items():
+            self._test_scans.labels(fault).set(count)
+        self._test_scans_at.set_to_current_time()
+
+    def shadow(self, outcome: str) -> None:
+        """Count a scan that was offered to a candidate."""
+        self._shadow.labels(outcome).inc()
+
+    def shadow_verdict(self, serving: str, candidate: str) -> None:
+        """Count a compared scan."""
+        self._shadow_verdicts.labels(serving, candidate).inc()
 
     def scan(self, answer: ScanOut) -> None:
         """Count a new scan."""

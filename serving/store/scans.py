@@ -45,6 +45,7 @@ class ScanFilter:
     scanner_id: str | None = None
     item_id: str | None = None
     reviewed: bool | None = None
+    test: bool | None = False  # no parcels: only who asks for them sees them
 
     def for_item(self, item_id: str | None) -> ScanFilter:
         """Return the same for one item id, or for any."""
@@ -216,6 +217,8 @@ def _conditions(wanted: ScanFilter) -> list[ColumnElement[bool]]:
         conditions.append(Scan.item_id == wanted.item_id)
     if wanted.reviewed is not None:
         conditions.append(Scan.review_state != "none" if wanted.reviewed else Scan.review_state == "none")
+    if wanted.test is not None:
+        conditions.append(Scan.test.is_(wanted.test))
     return conditions
 
 
@@ -250,6 +253,7 @@ def _insert_scan(session: Session, new: NewScan) -> None:
             request_sha256=new.request_sha256,
             salt=salt,
             late_state="pending" if new.late else "none",
+            test=answer.test,
         )
     )
     session.flush()
@@ -285,6 +289,7 @@ def _scan_payload(new: NewScan, salt: str) -> dict[str, Any]:
         "budget_ms": answer.budget_ms,
         "media_types": list(new.media_types),
         "late": new.late,
+        "test": answer.test,
         "answer_sha256": sha256_of(salt + new.text),
         "request_sha256": sha256_of(salt + canonical([new.request_sha256, new.idempotency_key])),
         "metadata_sha256": sha256_of(salt + canonical(new.metadata.model_dump(mode="json"))),
