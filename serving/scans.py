@@ -14,12 +14,13 @@ from detector.errors import ImageError
 from detector.policy import Reason, Verdict
 from serving.access.gate import GuardedRoute, allow
 from serving.access.keys import Scope
+from serving.clock import Clock
 from serving.dependencies import NO_NUL, BudgetMs, IdempotencyKey, ServicesDep, StoredScan
 from serving.display import display_form, thumbnail
 from serving.errors import NotFoundError, OverloadedError, StoreUnavailableError
 from serving.intake import read_scan
 from serving.schemas import LateResult, ReviewDecision, ScanMetadata, ScanOut, ScanPage, ScanSummary
-from serving.screening import Clock, same_scan
+from serving.screening import same_scan
 from serving.services import Services
 from serving.store.models import Scan
 from serving.store.scans import ScanFilter

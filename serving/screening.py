@@ -15,8 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -30,6 +29,7 @@ from detector.images import ImageLimits, decode
 from detector.policy import Reason, ViewOutcome, above_threshold, decide
 from serving.alarms import AlarmRanks
 from serving.answers import model_out, outcome_of, view_out
+from serving.clock import Clock
 from serving.errors import (
     BodyTooLargeError,
     IdempotencyKeyReusedError,
@@ -47,37 +47,12 @@ from serving.schemas import AlarmRank, ScanMetadata, ScanOut, TimingsOut
 from serving.settings import Settings
 from serving.store.images import ImageStore
 from serving.store.scans import NewScan, ScanStore
+from serving.tracing import Tracing
 
-__all__ = ["Clock", "Screening", "same_scan"]
+__all__ = ["Screening", "same_scan"]
 
 _T = TypeVar("_T")
 _log = logging.getLogger("parcelray.serving")
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """When a scan came and how long its answer may take."""
-
-    received_at: datetime
-    started: float
-    budget_ms: int
-
-    @classmethod
-    def start(cls, budget_ms: int) -> Clock:
-        """Return a clock that starts now."""
-        return cls(datetime.now(UTC), time.monotonic(), budget_ms)
-
-    def within(self, budget_ms: int | None) -> Clock:
-        """Return the same with another budget, where one is given."""
-        return self if budget_ms is None else replace(self, budget_ms=budget_ms)
-
-    def elapsed_ms(self) -> float:
-        """Return the time since the scan came."""
-        return (time.monotonic() - self.started) * 1e3
-
-    def left_s(self, reserve_ms: float = 0) -> float:
-        """Return the time left until `reserve_ms` before the budget's end, never negative."""
-        return max(self.budget_ms - reserve_ms - self.elapsed_ms(), 0.0) / 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +85,7 @@ class Screening:
         late: LateWork,
         *,
         scanners: Scanners,
+        tracing: Tracing,
         observers: Sequence[Callable[[ScanOut], None]] = (),
     ) -> None:
         self._settings = settings
@@ -118,6 +94,7 @@ class Screening:
         self._images = images
         self._late = late
         self._scanners = scanners
+        self._tracing = tracing
         self._alarms = AlarmRanks()
         self._observers = tuple(observers)
         self._new_id = IdMaker()
@@ -183,7 +160,9 @@ class Screening:
             store=round(store_ms, 3),
             total=round(clock.elapsed_ms(), 3),
         )
+        began_s = time.monotonic()
         answer = self._answer(posted, pictures, outcomes, clock, timings, detector=detector, test=test)
+        decided_s = time.monotonic()
         new = NewScan(
             answer=answer,
             text=answer.model_dump_json(),
@@ -199,6 +178,9 @@ class Screening:
             first = await self._write(partial(self._store.add, new, partial(self._put_again, posted.views)))
         if first is not None:
             return same_scan(first, posted), True
+        arrived_s = clock.started + arrived_ms / 1e3
+        decode_s, verdict_s = (arrived_s, arrived_s + decoded_ms / 1e3), (began_s, decided_s)
+        self._tracing.scan(answer.id, jobs, decode_s=decode_s, verdict_s=verdict_s)
         if unfinished:
             self._late.adopt(answer.id, {view.name: job for view, job in zip(posted.views, jobs, strict=True)})
         for observe in () if test else self._observers:
@@ -292,9 +274,7 @@ class Screening:
             scan_number=metadata.scan_number,
             flags=[WRONG_CHECK_DIGIT] if wrong_id else [],
             test=test,
-            alarm_rank=None
-            if test
-            else self._alarm_rank(outcomes, thresholds, metadata, scanner.alarms_per_hour),
+            alarm_rank=None if test else self._alarm_rank(outcomes, thresholds, metadata, scanner.alarms_per_hour),
             captured_at=metadata.captured_at,
             tags=metadata.tags,
             late_result=None,

@@ -35,6 +35,7 @@ from serving.store.images import DiskImages, ImageStore
 from serving.store.remote_images import RemoteImages
 from serving.store.scans import ScanFilter, ScanStore
 from serving.telemetry import Telemetry
+from serving.tracing import Tracing, open_tracing
 
 __all__ = ["Services", "open_services", "open_store"]
 
@@ -55,6 +56,7 @@ class Services:
     shadow: Shadow
     monitor: Monitor
     telemetry: Telemetry
+    tracing: Tracing
     board: Board
     open_requests: int = 0
     open_bytes: int = 0
@@ -103,6 +105,7 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
             are amiss.
     """
     scanners = load_scanners(settings)
+    tracing = open_tracing(settings)
     lowest = scanners.check(detector)
     store, images = await asyncio.to_thread(open_store, settings)
     thumbnails = settings.data_dir / "thumbnails"
@@ -121,7 +124,9 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
         swap = ModelSwap(settings, pool, scanners, telemetry.serve, known)
         shadow = Shadow(settings, pool, images, swap, scanners=scanners, telemetry=telemetry)
         observers = (telemetry.scan, board.scan, shadow.offer)
-        screening = Screening(settings, pool, store, images, late, scanners=scanners, observers=observers)
+        screening = Screening(
+            settings, pool, store, images, late, scanners=scanners, tracing=tracing, observers=observers
+        )
         monitor = Monitor(settings, pool, screening, telemetry, known)
         gate = Gate(KeyStore(store.database), settings)
         with closing(screening), closing(gate):
@@ -142,6 +147,7 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
                         shadow,
                         monitor,
                         telemetry,
+                        tracing,
                         board,
                     )
                     telemetry.watch(pool, lambda: services.open_requests)
@@ -149,6 +155,7 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
                     yield services
     finally:
         store.database.close()
+        await asyncio.to_thread(tracing.close)
 
 
 def _latest(store: ScanStore) -> list[ScanOut]:

@@ -42,6 +42,12 @@ class Settings(BaseSettings):
     session_hours: int = Field(
         default=12, ge=1, le=720, description="Hours after which people at the desk sign in again."
     )
+    otlp_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Collector of OpenTelemetry traces, OTLP over HTTP, such as http://collector:4318 (needs the otel "
+        "extra); none by default. OTEL_TRACES_SAMPLER and the like are read too.",
+    )
     log_format: Literal["text", "json"] = Field(
         default="text", description="text: log lines for people; json: one object a line, with the request's id."
     )

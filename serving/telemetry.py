@@ -7,14 +7,17 @@ have a series of their own while the rest share one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import product
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from detector import __version__
-from detector.policy import Reason
+from detector.policy import Reason, Verdict
 from serving.inference import InferencePool, ScanDetector
+from serving.monitor.report import Fault
 from serving.schemas import ScanOut
+from serving.score_drift import ScoreDrift
 
 __all__ = ["OTHER", "Telemetry"]
 
@@ -32,6 +35,7 @@ class Telemetry:
         self.registry = registry = CollectorRegistry()
         self._max_scanners = max_scanners
         self._scanners: set[str] = set()
+        self._model_sha256: str | None = None
         self._requests = Counter(
             "parcelray_requests", "Requests answered.", ("method", "route", "status"), registry=registry
         )
@@ -53,11 +57,18 @@ class Telemetry:
         self._stages = Histogram(
             "parcelray_stage_seconds", "Time of a stage of a scan.", ("stage",), buckets=_SECONDS, registry=registry
         )
-        # Drift shows as a change of this distribution against itself of last week.
         self._top_score = Histogram(
             "parcelray_top_score",
             "Highest score of a scan that was read; 0 where nothing was found.",
             buckets=(0.0, *_SCORES),
+            registry=registry,
+        )
+        self._drift = ScoreDrift()
+        self._drift_index = Gauge(
+            "parcelray_score_drift",
+            "Population stability index of the top scores of the last 500 scans against the first 500 of this model; "
+            "over 0.1 is worth a look, over 0.25 the scans are others.",
+            ("scanner",),
             registry=registry,
         )
         self._shadow = Counter(
@@ -72,12 +83,16 @@ class Telemetry:
             ("serving", "candidate"),
             registry=registry,
         )
+        for pair in product(Verdict, Verdict):
+            self._shadow_verdicts.labels(*pair)
         self._test_scans = Gauge(
             "parcelray_test_scan_faults",
             "Test scans of the last run whose answer was wrong, by what was wrong.",
             ("fault",),
             registry=registry,
         )
+        for fault in Fault:
+            self._test_scans.labels(fault)
         self._test_scans_at = Gauge(
             "parcelray_test_scans_timestamp_seconds", "When the test scans were run last.", registry=registry
         )
@@ -106,6 +121,9 @@ class Telemetry:
 
     def serve(self, detector: ScanDetector) -> None:
         """Name the model that serves from now on."""
+        self._drift = ScoreDrift()  # another model's scores are no measure for this one's
+        self._drift_index.clear()
+        self._model_sha256 = detector.model_sha256
         self._model.clear()
         self._model.labels(detector.card.name, detector.card.version, detector.model_sha256[:12]).set(1)
 
@@ -142,7 +160,11 @@ class Telemetry:
         for stage in _STAGES:
             self._stages.labels(stage).observe(getattr(answer.timings_ms, stage) / 1e3)
         if all(view.inferred for view in answer.views):
-            self._top_score.observe(max((one.score for one in found), default=0.0))
+            top_score = max((one.score for one in found), default=0.0)
+            self._top_score.observe(top_score)
+            index = self._drift.add(scanner, top_score) if answer.model.sha256 == self._model_sha256 else None
+            if index is not None:
+                self._drift_index.labels(scanner).set(index)
 
     def _scanner(self, scanner_id: str | None) -> str:
         if scanner_id is None:

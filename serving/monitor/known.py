@@ -18,7 +18,7 @@ import detector
 from detector.images import decode
 from detector.policy import Decision, ViewOutcome, decide
 from detector.quality import flaw_of
-from detector.taxonomy import LABELS, group_of
+from detector.taxonomy import group_of
 from serving.answers import REASON_OF, view_out
 from serving.errors import BadSettingsError
 from serving.inference import ScanDetector
@@ -138,7 +138,8 @@ def read_coco(folder: Path) -> Iterator[KnownScan]:
             coco = _Coco.model_validate_json(file.read_bytes())
             yield from _scans(folder / "images", coco)
         except (OSError, ValidationError) as error:
-            raise BadSettingsError(f"{file}: {type(error).__name__}; see `parcelray catalogue check {folder}`") from error
+            kind = type(error).__name__
+            raise BadSettingsError(f"{file}: {kind}; see `parcelray catalogue check {folder}`") from error
 
 
 class _Image(BaseModel):

@@ -38,7 +38,7 @@ def pick(
     max_bytes: int,
     progress: Callable[[int, int], None] = lambda _threats, _benign: None,
 ) -> list[Picked]:
-    """Return the first scans that fit, as many threats of one label as of another where there are so many.
+    """Return the surest threats, as many of one label as of another where there are so many, and the first clear scans.
 
     Raises:
         BadSettingsError: the catalogue has too few.
@@ -59,6 +59,8 @@ def pick(
         elif not scan.objects and decision.verdict is Verdict.CLEAR and picked.score <= lowest - _MARGIN:
             clear.append(picked)
         progress(sum(map(len, by_label.values())), len(clear))
+    for found in by_label.values():
+        found.sort(key=lambda picked: -picked.score)
     chosen: list[Picked] = []
     while len(chosen) < threats and any(by_label.values()):
         for label in LABELS:

@@ -19,13 +19,14 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from serving.answers import model_out
+from serving.clock import Clock
 from serving.errors import ServiceError
 from serving.inference import InferencePool
 from serving.intake import PostedScan, PostedView
 from serving.monitor.known import SHIPPED, KnownScan, KnownScans, load_known
 from serving.monitor.report import Fault, KnownResult, MonitorReport, judged, summary
 from serving.schemas import ScanMetadata, ScanOut
-from serving.screening import Clock, Screening
+from serving.screening import Screening
 from serving.settings import Settings
 from serving.telemetry import Telemetry
 

@@ -1,7 +1,8 @@
 """A candidate model in a process of its own: it may fail, hang or crash without the service noticing.
 
 Once its model is loaded the process has the least priority that the system gives, so that scans which come while it
-looks have the cores first. Views go to it as they were posted, one at a time; it answers with what it found. It ends when its pipe closes.
+looks have the cores first. Views go to it as they were posted, one at a time; it answers with what it found. It ends
+when its pipe closes.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Look:
 class Candidate:
     """One process; its methods block and are called from one thread, only `kill` from any."""
 
-    def __init__(self, file: Path, model_sha256: str, *, min_score: float, limits: ImageLimits, timeout_s: float) -> None:
+    def __init__(
+        self, file: Path, model_sha256: str, *, min_score: float, limits: ImageLimits, timeout_s: float
+    ) -> None:
         """Start the process and wait until its model is loaded.
 
         Raises:

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/model/shadow", tags=["status"], route_class=Guard
 @router.post("", status_code=201, summary="Run a candidate beside the serving model")
 @allow(Scope.ADMIN)
 async def post_shadow(candidate: SwapIn, services: ServicesDep) -> ShadowReport:
-    """Load and check a file of the models folder; from then on it sees answered scans when nothing else is to be done."""
+    """Load and check a file of the models folder; then it sees answered scans when nothing else is to be done."""
     return await services.shadow.start(candidate.file)
 
 

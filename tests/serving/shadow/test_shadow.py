@@ -99,9 +99,10 @@ def test_where_the_candidate_differs_is_told_and_nothing_else_changes(
     assert candidate_processes() == []
 
 
+@pytest.mark.usefixtures("models")
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
 def test_a_candidate_that_hangs_or_dies_is_dropped(
-    serve: ServeInThread, models: Path, tiny_model_path: Path, make_png: PngMaker, wait: Wait, number: signal.Signals
+    serve: ServeInThread, tiny_model_path: Path, make_png: PngMaker, wait: Wait, number: signal.Signals
 ) -> None:
     with serve(Detector.load(tiny_model_path), stall_s=1) as client:
         assert client.post("/v1/model/shadow", json={"file": "keen.onnx"}).status_code == 201
