@@ -79,7 +79,9 @@ class Monitor:
             BadSettingsError: the folder of test scans is not whole.
         """
         async with self._lock:
-            known = self._known or await asyncio.to_thread(load_known, folder_of(self._settings))
+            known = self._known
+            if known is None:
+                known = await asyncio.to_thread(load_known, folder_of(self._settings))
             detector = self._pool.detector
             recorded = await asyncio.to_thread(self._recorded, known, detector.model_sha256)
             results = [await self._ask(scan, recorded.get(scan.name)) for scan in known.scans]

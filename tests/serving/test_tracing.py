@@ -23,6 +23,7 @@ from serving.logs import JsonFormatter, trace_id
 if TYPE_CHECKING:
     from tests.serving.conftest import PngMaker, StartServer
 
+PNG = {"Content-Type": "image/png", "X-Budget-Ms": "60000"}
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -92,7 +93,7 @@ def test_a_scan_is_one_trace_with_its_stages(
         answer = server.client.post(
             "/v1/scans?item_id=SECRET-ITEM&lane=SECRET-LANE",
             content=make_png(20),
-            headers={"Content-Type": "image/png", "traceparent": CALLER, "X-Request-Id": "proxy-7"},
+            headers=PNG | {"traceparent": CALLER, "X-Request-Id": "proxy-7"},
         )
         scan_id = answer.json()["id"]
         assert server.client.get("/v1/scans/SECRET-ID").status_code == 404
@@ -125,7 +126,7 @@ def test_a_collector_that_is_gone_holds_nothing_up(
     monkeypatch.setenv("PARCELRAY_OTLP_URL", "http://127.0.0.1:1")
     server = start_server(tmp_path)
     try:
-        answer = server.client.post("/v1/scans", content=make_png(20), headers={"Content-Type": "image/png"})
+        answer = server.client.post("/v1/scans", content=make_png(20), headers=PNG)
         assert answer.json()["verdict"] == "alarm"
     finally:
         assert server.stop() == 0

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from tests.conftest import ModelBuilder
     from tests.serving.conftest import FakeDetector, PngMaker, ServeInThread, StartServer
 
-PNG = {"Content-Type": "image/png"}
+SLOW_MS = 60_000
+PNG = {"Content-Type": "image/png", "X-Budget-Ms": str(SLOW_MS)}
 DARK, WHITE = 20, 250
 # Where the tiny model sees a handgun in 320 x 240 pixels, as x, y, width, height.
-MIDDLE = [80, 40, 160, 160]
+MIDDLE = [80.0, 40.0, 160.0, 160.0]
 
 
 @dataclass
@@ -88,7 +89,7 @@ def known(tmp_path: Path, make_png: PngMaker) -> Path:
 def test_test_scans_take_the_whole_path_and_count_nowhere(
     serve: ServeInThread, tiny_model_path: Path, make_png: PngMaker, known: Path, tmp_path: Path
 ) -> None:
-    settings = {"monitor_every_s": 3600, "monitor_dir": known, "alarms_per_hour": 1}
+    settings = {"monitor_every_s": 3600, "monitor_dir": known, "alarms_per_hour": 1, "budget_ms": SLOW_MS}
     with serve(Detector.load(tiny_model_path), **settings) as client:
         ran = client.post("/v1/monitor/run").json()
         assert ran["ok"], ran
@@ -128,7 +129,7 @@ def test_what_is_no_longer_found_or_drifts_is_told(
         recorded={"model_sha256": "0" * 64, "scores": {}},
     )
     detector = Fading(fake)
-    with serve(detector, monitor_dir=known) as client:
+    with serve(detector, monitor_dir=known, budget_ms=SLOW_MS) as client:
         assert client.get("/v1/monitor").status_code == 404
         assert "test scans" not in client.get("/readyz").json()["checks"]
         assert client.post("/v1/monitor/run").json()["ok"]
@@ -151,7 +152,7 @@ def test_what_is_no_longer_found_or_drifts_is_told(
         detector.score = 0.9
         assert client.post("/v1/monitor/run").json()["ok"]
         assert client.get("/readyz").status_code == 200
-    with serve(Fading(fake, score=0.8), monitor_dir=known) as client:
+    with serve(Fading(fake, score=0.8), monitor_dir=known, budget_ms=SLOW_MS) as client:
         assert client.post("/v1/monitor/run").json()["faults"]["drift"] == 1, "a restart remembers"
 
 
@@ -198,6 +199,7 @@ def test_by_hand_against_a_real_service(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("PARCELRAY_MONITOR_DIR", str(known))
+    monkeypatch.setenv("PARCELRAY_BUDGET_MS", str(SLOW_MS))
     server = start_server(known.parent / "data")
     try:
         assert parcelray.main(["monitor", "run", "--url", server.url]) == 0

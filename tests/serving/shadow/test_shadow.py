@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.conftest import ModelBuilder
     from tests.serving.conftest import FakeDetector, PngMaker, ServeInThread, StartServer, Wait
 
-PNG = {"Content-Type": "image/png"}
+PNG = {"Content-Type": "image/png", "X-Budget-Ms": "60000"}
 DARK, MIDDLE, WHITE = 20, 184, 250  # of scores 1, .4 and 0
 
 
@@ -51,17 +51,19 @@ def report(client: httpx.Client) -> dict[str, Any]:
     return dict(answer.json())
 
 
+def told_of(now: dict[str, Any]) -> int:
+    return int(now["compared"]) + sum(map(int, now["skipped"].values()))
+
+
 def post(client: httpx.Client, wait: Wait, data: bytes) -> dict[str, Any]:
     """Post a scan and wait until the candidate has seen it, or will not."""
-    before = report(client)
-    answer = client.post("/v1/scans", content=data, headers=PNG | {"X-Budget-Ms": "60000"})
+    before = told_of(report(client))
+    answer = client.post("/v1/scans", content=data, headers=PNG)
     assert answer.status_code == 201
 
     def handled() -> bool:
         now = report(client)
-        return now["state"] != "running" or now["compared"] + sum(now["skipped"].values()) > before["compared"] + sum(
-            before["skipped"].values()
-        )
+        return now["state"] != "running" or told_of(now) > before
 
     wait(handled)
     return dict(answer.json())
