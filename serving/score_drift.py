@@ -44,4 +44,4 @@ def _index(one: Counter[int], other: Counter[int]) -> float:
         [(counts[place] + _SMOOTHING) / (counts.total() + _SMOOTHING * _BINS) for place in range(_BINS)]
         for counts in (one, other)
     ]
-    return sum((p - q) * math.log(p / q) for p, q in zip(*shares, strict=True))
+    return float(sum((p - q) * math.log(p / q) for p, q in zip(*shares, strict=True)))

@@ -145,7 +145,11 @@ class Settings(BaseSettings):
         default=400_000_000, ge=1, description="Decoded pixels that may be in memory at the same time."
     )
     receive_timeout_s: float = Field(default=30.0, gt=0, description="Time for a client to send the whole body.")
-    stall_s: float = Field(default=30.0, gt=0, description="An inference that runs longer makes the service unready.")
+    stall_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="An inference that runs longer makes the service unready; one of a model in shadow drops that model.",
+    )
     late_attempts: int = Field(
         default=3, ge=1, description="Tries at work left over from an exceeded budget before giving up."
     )

@@ -98,7 +98,7 @@ class Candidate:
     def _answer(self, timeout_s: float) -> Any:  # noqa: ANN401 - what our own process sends
         try:
             if not self._pipe.poll(timeout_s):
-                raise CandidateError(f"it gave no answer for {timeout_s:g} s")
+                raise CandidateError(f"it hangs, or the machine has no time left for it: no answer for {timeout_s:g} s")
             answer = self._pipe.recv()
         except (EOFError, OSError):
             raise CandidateError("its process has ended") from None

@@ -102,6 +102,7 @@ def test_test_scans_take_the_whole_path_and_count_nowhere(
         assert client.get("/readyz").json()["checks"]["test scans"] == "ok"
         kept = client.get(f"/v1/scans/{ran['scans'][0]['scan_id']}").json()
         assert (kept["test"], kept["alarm_rank"], kept["tags"]) == (True, None, {"test_scan": "gun.png"})
+        assert "test scan: no parcel" in client.get(f"/review/scans/{kept['id']}").text
         assert client.get("/v1/scans").json()["items"] == []
         assert len(client.get("/v1/scans?test=true").json()["items"]) >= 2
         assert "No scans yet" in client.get("/live").text

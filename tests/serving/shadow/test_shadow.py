@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 from dataclasses import replace
@@ -13,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+import parcelray
 from detector.detector import Detector
 from detector.model_card import ModelCard, attach_card
 from detector.taxonomy import LABELS
@@ -176,14 +178,22 @@ def test_another_serving_model_ends_the_comparison(
         assert "another model serves" in report(client)["detail"]
 
 
-def test_a_killed_service_leaves_no_candidate_behind(
-    start_server: StartServer, models: Path, make_png: PngMaker, wait: Wait
+def test_from_the_command_line_and_a_killed_service_leaves_no_candidate_behind(
+    start_server: StartServer, models: Path, make_png: PngMaker, wait: Wait, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = start_server(models.parent)
     try:
-        assert server.client.post("/v1/model/shadow", json={"file": "keen.onnx"}).status_code == 201
-        post(server.client, wait, make_png(MIDDLE))
-        assert report(server.client)["verdicts"] == {"clear": {"alarm": 1}}
+        at = ["--url", server.url]
+        assert parcelray.main(["models", "shadow", "keen.onnx", *at]) == 0
+        scan = post(server.client, wait, make_png(MIDDLE))
+        capsys.readouterr()
+        assert parcelray.main(["models", "report", *at]) == 0
+        printed = capsys.readouterr().out
+        assert re.search(r"^clear +alarm +1$", printed, re.MULTILINE)
+        assert re.search(r"^handgun +0 +0 +1$", printed, re.MULTILINE)
+        assert f"/review/scans/{scan['id']}" in printed
+        assert parcelray.main(["models", "serve", "missing.onnx", *at]) == 2
+        assert "copy the model there first" in capsys.readouterr().err
         (process,) = candidate_processes()
     finally:
         server.kill()
