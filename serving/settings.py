@@ -148,7 +148,7 @@ class Settings(BaseSettings):
     stall_s: float = Field(
         default=30.0,
         gt=0,
-        description="An inference that runs longer makes the service unready; one of a model in shadow drops that model.",
+        description="An inference that runs longer makes the service unready; in shadow, it ends the candidate.",
     )
     late_attempts: int = Field(
         default=3, ge=1, description="Tries at work left over from an exceeded budget before giving up."
