@@ -121,7 +121,12 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
         late = LateWork(pool, store, images, scanners=scanners, attempts=settings.late_attempts)
         telemetry, board = Telemetry(), Board()
         known = None if settings.monitor_every_s is None else load_known(folder_of(settings))
-        swap = ModelSwap(settings, pool, scanners, telemetry.serve, known)
+
+        def on_swap(served: ScanDetector) -> None:
+            telemetry.serve(served)
+            monitor.start_anew()
+
+        swap = ModelSwap(settings, pool, scanners, on_swap, known)
         shadow = Shadow(settings, pool, images, swap, scanners=scanners, telemetry=telemetry)
         observers = (telemetry.scan, board.scan, shadow.offer)
         screening = Screening(

@@ -59,6 +59,7 @@ class Monitor:
         self._known = known
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
         self.last: MonitorReport | None = None
 
     async def __aenter__(self) -> Monitor:
@@ -98,13 +99,20 @@ class Monitor:
             _log.error("test scans: %s", report.detail)
         return report
 
+    def start_anew(self) -> None:
+        """Forget what was said of the model before, and look at the new one at once where there is a schedule."""
+        self.last = None
+        self._wake.set()
+
     async def _work(self, every_s: float) -> None:
         while True:
             try:
                 await self.run()
             except Exception:  # noqa: BLE001 - the watchman must not die of what he sees
                 _log.exception("the test scans could not be run; they are tried again")
-            await asyncio.sleep(every_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), every_s)
+            self._wake.clear()
 
     async def _ask(self, known: KnownScan, recorded: float | None) -> KnownResult:
         posted = PostedScan(

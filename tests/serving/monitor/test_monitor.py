@@ -28,7 +28,7 @@ from serving.store.scans import ScanFilter, verify_chain
 
 if TYPE_CHECKING:
     from tests.conftest import ModelBuilder
-    from tests.serving.conftest import FakeDetector, PngMaker, ServeInThread, StartServer
+    from tests.serving.conftest import FakeDetector, PngMaker, ServeInThread, StartServer, Wait
 
 SLOW_MS = 60_000
 PNG = {"Content-Type": "image/png", "X-Budget-Ms": str(SLOW_MS)}
@@ -183,13 +183,18 @@ def models(tmp_path: Path, tiny_card: ModelCard, build_network: ModelBuilder, ti
 
 
 @pytest.mark.usefixtures("models")
-def test_a_model_that_misses_them_is_not_swapped_in(serve: ServeInThread, fake: FakeDetector, known: Path) -> None:
-    with serve(fake, monitor_every_s=3600, monitor_dir=known) as client:
+def test_a_model_that_misses_them_is_not_swapped_in(
+    serve: ServeInThread, fake: FakeDetector, known: Path, wait: Wait
+) -> None:
+    with serve(fake, monitor_every_s=3600, monitor_dir=known, budget_ms=SLOW_MS) as client:
+        wait(lambda: client.get("/readyz").json()["checks"].get("test scans") == "ok")
         refused = client.post("/v1/model", json={"file": "blind.onnx"})
         assert refused.status_code == 422
         assert "misses what is known to be in the test scan gun.png" in refused.json()["detail"]
         assert client.get("/v1/model").json()["sha256"] == fake.model_sha256
-        assert client.post("/v1/model", json={"file": "sound.onnx"}).status_code == 200
+        served = client.post("/v1/model", json={"file": "sound.onnx"}).json()["sha256"]
+        # The new model is looked at without waiting for an hour.
+        wait(lambda: client.get("/v1/monitor").json().get("model", {}).get("sha256") == served)
 
 
 def test_by_hand_against_a_real_service(
