@@ -2,8 +2,8 @@
 
 The population stability index compares the top scores of the last scans with those of the first: the sum over bins of
 (p - q) ln(p / q). By custom below 0.1 is no change, 0.1 to 0.25 a change to look at, above that another population:
-other parcels, a scanner that shows them otherwise, or software that reads them otherwise. Of two samples of 500 from
-the same scans it is about 0.04.
+other parcels, a scanner that shows them otherwise, or software that reads them otherwise. Of two samples of 1,000
+from the same scans it is about 0.02.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 __all__ = ["WINDOW", "ScoreDrift"]
 
-WINDOW: Final = 500
+WINDOW: Final = 1000
 _BINS: Final = 11  # one for scans in which nothing was found, ten for scores
 _SMOOTHING: Final = 0.5
 

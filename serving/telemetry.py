@@ -66,8 +66,8 @@ class Telemetry:
         self._drift = ScoreDrift()
         self._drift_index = Gauge(
             "parcelray_score_drift",
-            "Population stability index of the top scores of the last 500 scans against the first 500 of this model; "
-            "over 0.1 is worth a look, over 0.25 the scans are others.",
+            "Population stability index of the top scores of the last 1,000 scans against the first 1,000 of this "
+            "model; over 0.1 is worth a look, over 0.25 the scans are others.",
             ("scanner",),
             registry=registry,
         )
