@@ -185,7 +185,8 @@ class Screening:
             self._late.adopt(answer.id, {view.name: job for view, job in zip(posted.views, jobs, strict=True)})
         for observe in () if test else self._observers:
             observe(answer)
-        _log.info("scan %s %s %.0f ms", answer.id, answer.verdict, clock.elapsed_ms())
+        what = "test scan" if test else "scan"
+        _log.info("%s %s %s %.0f ms", what, answer.id, answer.verdict, clock.elapsed_ms())
         return new.text, False
 
     async def _keep_images(self, views: Sequence[PostedView]) -> float:

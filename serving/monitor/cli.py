@@ -49,12 +49,12 @@ def _run_once(arguments: argparse.Namespace) -> int:
 
 
 def _print_report(report: dict[str, Any]) -> None:
-    print(f"{'scan':<16}{'known':<26}{'verdict':<9}{'score':>7}{'before':>8}{'ms':>8}  faults")
+    print(f"{'scan':<16}{'verdict':<9}{'score':>7}{'before':>8}{'ms':>8}  {'faults':<16}known")
     for scan in report["scans"]:
         print(
-            f"{scan['name']:<16}{', '.join(scan['known']) or 'harmless':<26}{scan['verdict'] or '-':<9}"
-            f"{_figure(scan['score'], 3):>7}{_figure(scan['recorded'], 3):>8}{_figure(scan['total_ms'], 0):>8}  "
-            f"{', '.join(scan['faults']).replace('_', ' ')}"
+            f"{scan['name']:<16}{scan['verdict'] or '-':<9}{_figure(scan['score'], 3):>7}"
+            f"{_figure(scan['recorded'], 3):>8}{_figure(scan['total_ms'], 0):>8}  "
+            f"{', '.join(scan['faults']).replace('_', ' '):<16}{', '.join(scan['known']) or 'harmless'}"
         )
     print(f"\n{report['model']['name']} {report['model']['version']}: {report['detail']}")
 
