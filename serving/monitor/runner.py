@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from serving.answers import model_out
 from serving.clock import Clock
-from serving.errors import ServiceError
+from serving.errors import OverloadedError, ServiceError
 from serving.inference import InferencePool
 from serving.intake import PostedScan, PostedView
 from serving.monitor.known import SHIPPED, KnownScan, KnownScans, load_known
@@ -60,6 +60,7 @@ class Monitor:
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._stopping = False
         self.last: MonitorReport | None = None
 
     async def __aenter__(self) -> Monitor:
@@ -68,16 +69,18 @@ class Monitor:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        # Not cancelled: the scan at hand is answered and stored to its end.
+        self._stopping = True
+        self._wake.set()
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
 
     async def run(self) -> MonitorReport:
         """Send every test scan once, and judge the answers.
 
         Raises:
             BadSettingsError: the folder of test scans is not whole.
+            OverloadedError: the service stops meanwhile.
         """
         async with self._lock:
             known = self._known
@@ -85,7 +88,11 @@ class Monitor:
                 known = await asyncio.to_thread(load_known, folder_of(self._settings))
             detector = self._pool.detector
             recorded = await asyncio.to_thread(self._recorded, known, detector.model_sha256)
-            results = [await self._ask(scan, recorded.get(scan.name)) for scan in known.scans]
+            results = []
+            for scan in known.scans:
+                if self._stopping:
+                    raise OverloadedError("the service stops; run them when it is back", retry_after_s=5)
+                results.append(await self._ask(scan, recorded.get(scan.name)))
             report = summary(results, model_out(detector), datetime.now(UTC))
             # Only a sound first run may say what later ones are measured against.
             if report.ok and not recorded and detector is self._pool.detector:
@@ -105,9 +112,11 @@ class Monitor:
         self._wake.set()
 
     async def _work(self, every_s: float) -> None:
-        while True:
+        while not self._stopping:
             try:
                 await self.run()
+            except OverloadedError as stopped:
+                _log.info("test scans: %s", stopped)
             except Exception:  # noqa: BLE001 - the watchman must not die of what he sees
                 _log.exception("the test scans could not be run; they are tried again")
             with suppress(TimeoutError):

@@ -171,6 +171,13 @@ def test_late_and_refused_answers_are_faults_of_their_own(
         fake.gate.set()
 
 
+def test_a_stop_waits_for_the_scan_at_hand_only(serve: ServeInThread, fake: FakeDetector, known: Path) -> None:
+    fake.gate.clear()
+    with serve(fake, monitor_every_s=3600, monitor_dir=known, budget_ms=SLOW_MS):
+        assert fake.entered.acquire(timeout=60)
+    assert len(fake.seen) == 1
+
+
 @pytest.fixture
 def models(tmp_path: Path, tiny_card: ModelCard, build_network: ModelBuilder, tiny_model_path: Path) -> Path:
     """The service's folder of models: one that never alarms, one that does."""
