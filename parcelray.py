@@ -18,6 +18,8 @@ COMMANDS: Final = {
     "detect": ("detector.cli", "find weapons, parts and ammunition in image files"),
     "serve": ("serving.cli", "start the HTTP service and the review desk"),
     "watch": ("serving.cli_watch", "screen the image files that scanners drop into a folder"),
+    "models": ("serving.cli_models", "change the model that a service uses; run a candidate beside it, and compare"),
+    "monitor": ("serving.monitor.cli", "send scans with known content through a service; choose such scans"),
     "evidence": ("serving.cli_evidence", "verify the evidence chain; export a scan as a signed bundle; check one"),
     "scans": ("serving.cli_scans", "erase a scan"),
     "retention": ("serving.cli_retention", "erase what has been kept long enough"),

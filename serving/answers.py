@@ -11,9 +11,10 @@ from detector.quality import Flaw
 from serving.inference import Job, ScanDetector
 from serving.schemas import DetectionOut, ModelOut, ViewOut
 
-__all__ = ["model_out", "outcome_of", "view_out"]
+__all__ = ["REASON_OF", "model_out", "outcome_of", "view_out"]
 
-_REASONS: Final[Mapping[Flaw, Reason]] = MappingProxyType(
+# Reasons that speak of the image, whatever model looks.
+REASON_OF: Final[Mapping[Flaw, Reason]] = MappingProxyType(
     {
         Flaw.BLANK: Reason.BLANK_VIEW,
         Flaw.SATURATED: Reason.SATURATED_VIEW,
@@ -30,7 +31,7 @@ def outcome_of(job: Job | None) -> ViewOutcome:
         return ViewOutcome(None, Reason.BUDGET_EXCEEDED)
     if job.result.exception() is not None:
         return ViewOutcome(None, Reason.MODEL_FAILURE)
-    return ViewOutcome(job.result.result(), _REASONS[job.flaw] if job.flaw else None)
+    return ViewOutcome(job.result.result(), REASON_OF[job.flaw] if job.flaw else None)
 
 
 def view_out(

@@ -16,9 +16,11 @@ from serving.events import stream
 from serving.events.schema import Event
 from serving.inference import ScanDetector
 from serving.middleware import Guard
+from serving.monitor import routes as monitor
 from serving.review import pages
 from serving.services import open_services
 from serving.settings import Settings
+from serving.shadow import routes as shadow
 from serving.webhooks import routes as webhooks
 
 __all__ = ["create_app"]
@@ -56,6 +58,8 @@ def create_app(settings: Settings, detector: ScanDetector) -> FastAPI:
         stream.router,
         webhooks.router,
         status.router,
+        shadow.router,
+        monitor.router,
         sign_in.router,
     ):
         app.include_router(router)

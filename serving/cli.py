@@ -34,9 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
     from serving.errors import BadSettingsError
     from serving.logs import configure
     from serving.model_swap import load_chosen
+    from serving.monitor.known import load_known
+    from serving.monitor.runner import folder_of
     from serving.server import Server
     from serving.services import open_store
     from serving.settings import settings_from
+    from serving.tracing import open_tracing
 
     given = {
         "host": arguments.host,
@@ -55,6 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
         store, _ = open_store(settings)  # refuses here, in one line, what would be a traceback later
         has_keys = KeyStore(store.database).ever_made()
         store.database.close()
+        open_tracing(settings).close()
+        if settings.monitor_every_s is not None:
+            load_known(folder_of(settings))
         if not has_keys and not settings.on_loopback:
             raise BadSettingsError(
                 f"{settings.host} can be reached from other machines, and there are no keys; make one first "

@@ -226,6 +226,18 @@ class Client:
         """
         return self._ask("GET", f"/v1/scans/{scan_id}/tdr").content
 
+    def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """Send JSON, or nothing, to any other address of the service, and return the JSON that it answers.
+
+        Raises:
+            ClientError: as `screen`.
+        """
+        answer = self._ask(method, path, json=body) if body is not None else self._ask(method, path)
+        try:
+            return dict(answer.json())
+        except (ValueError, TypeError) as error:
+            raise ClientError(f"{answer.request.url} answers, but not as this service does") from error
+
     def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own arguments
         for attempt in range(1, self._attempts + 1):
             asked_s = 0.0

@@ -146,6 +146,11 @@ class InferencePool:
         return sum(not job.result.done() for job in self._fresh)
 
     @property
+    def idle(self) -> bool:
+        """Whether no view runs or waits, late ones neither."""
+        return not self._running and not self.waiting and all(job.result.done() for job in self._late)
+
+    @property
     def oldest_running_s(self) -> float:
         """How long the longest inference has been running."""
         now = time.monotonic()

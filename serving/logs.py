@@ -10,9 +10,11 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-__all__ = ["JsonFormatter", "configure", "request_id", "request_id_of"]
+__all__ = ["JsonFormatter", "configure", "request_id", "request_id_of", "trace_id"]
 
 request_id: Final[ContextVar[str]] = ContextVar("parcelray_request_id", default="-")
+# Of the request, where it is traced.
+trace_id: Final[ContextVar[str | None]] = ContextVar("parcelray_trace_id", default=None)
 _GIVEN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _FIELDS: Final = ("method", "route", "status", "latency_ms", "key_id")
 
@@ -34,6 +36,8 @@ class JsonFormatter(logging.Formatter):
             "request_id": request_id.get(),
             "message": record.getMessage(),
         }
+        if (trace := trace_id.get()) is not None:
+            line["trace_id"] = trace
         line |= {name: value for name in _FIELDS if (value := getattr(record, name, None)) is not None}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
@@ -42,7 +46,7 @@ class JsonFormatter(logging.Formatter):
 
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        record.request_id = request_id.get()
+        record.request_id = " ".join(filter(None, (request_id.get(), trace_id.get())))
         return super().format(record)
 
 

@@ -17,6 +17,7 @@ from serving.logs import request_id, request_id_of
 from serving.problems import problem_response
 from serving.services import Services
 from serving.settings import Settings
+from serving.tracing import Tracing
 
 __all__ = ["Guard"]
 
@@ -50,16 +51,20 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        asked = Headers(scope=scope).get("x-request-id")
+        sent = Headers(scope=scope)
+        asked = sent.get("x-request-id")
         own_id = request_id_of(asked)
         request_id.set(own_id)
         began = time.monotonic()
         started = False
+        status = 500
+        tracing = None if scope["path"] in _PROBES else _tracing_of(scope)
+        span = None if tracing is None else tracing.begin(sent, _method_of(scope), own_id)
 
         async def send_guarded(message: Message) -> None:
-            nonlocal started
+            nonlocal started, status
             if message["type"] == "http.response.start":
-                started = True
+                started, status = True, message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = own_id
                 _observe(scope, message["status"], time.monotonic() - began)
@@ -86,6 +91,9 @@ class Guard:
             if not started:
                 failure = ServiceError("the service made a mistake; its log says which")
                 await problem_response(failure, scope["path"])(scope, receive, send_guarded)
+        finally:
+            if tracing is not None:
+                tracing.end(span, _method_of(scope), scope.get(ROUTE, "none"), status)
 
     def _refusal(self, scope: Scope) -> ServiceError | None:
         headers = Headers(scope=scope)
@@ -124,8 +132,8 @@ def _overload(scope: Scope) -> ServiceError | None:
 
 def _observe(scope: Scope, status: int, seconds: float) -> None:
     route = scope.get(ROUTE, "none")
-    method = scope["method"] if scope["method"] in _METHODS else "other"
-    services = getattr(scope["app"].state, "services", None) if "app" in scope else None
+    method = _method_of(scope)
+    services = _services_of(scope)
     if services is not None:
         services.telemetry.request(method, route, status, seconds)
     # Templates of addresses only: addresses hold item ids. What asks every few seconds would hide the rest.
@@ -134,6 +142,19 @@ def _observe(scope: Scope, status: int, seconds: float) -> None:
     _log.log(
         level, "%s %s %d %.0f ms", method, route, status, seconds * 1e3, extra=fields | {"key_id": scope.get(KEY_ID)}
     )
+
+
+def _method_of(scope: Scope) -> str:
+    return str(scope["method"]) if scope["method"] in _METHODS else "other"
+
+
+def _services_of(scope: Scope) -> Services | None:
+    return getattr(scope["app"].state, "services", None) if "app" in scope else None
+
+
+def _tracing_of(scope: Scope) -> Tracing | None:
+    services = _services_of(scope)
+    return None if services is None else services.tracing
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

@@ -23,10 +23,11 @@ from detector.policy import above_threshold
 from serving.errors import BadSettingsError, NotFoundError, UnfitModelError
 from serving.files import sync_folder, write_whole
 from serving.inference import BLANK_RGB, InferencePool, ScanDetector
+from serving.monitor.known import KnownScans, finds, look
 from serving.scanners import Scanners
 from serving.settings import Settings
 
-__all__ = ["ModelSwap", "load_chosen"]
+__all__ = ["FitModel", "ModelSwap", "load_chosen"]
 
 _CHOICE: Final = "serving-model.json"
 _log = logging.getLogger("parcelray.serving")
@@ -38,37 +39,64 @@ class _Serving:
     file: Path | None
 
 
+@dataclass(frozen=True, slots=True)
+class FitModel:
+    """A model that passed every check, its file, and the lowest threshold in use."""
+
+    detector: ScanDetector
+    file: Path
+    lowest: float
+
+
 class ModelSwap:
     """The model that serves and the one before it."""
 
     def __init__(
-        self, settings: Settings, pool: InferencePool, scanners: Scanners, on_swap: Callable[[ScanDetector], None]
+        self,
+        settings: Settings,
+        pool: InferencePool,
+        scanners: Scanners,
+        on_swap: Callable[[ScanDetector], None],
+        known: KnownScans | None = None,
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._scanners = scanners
         self._on_swap = on_swap
+        self._known = known
         self._now = _Serving(pool.detector, settings.model_file or _chosen_file(settings))
         self._before: _Serving | None = None
         self._lock = asyncio.Lock()
 
-    async def swap(self, name: str) -> ScanDetector:
-        """Serve the file of that name in the models folder from now on.
+    async def swap(self, name: str, *, sha256: str | None = None) -> ScanDetector:
+        """Serve the file of that name in the models folder from now on, if it has the hash where one is given.
 
         Raises:
             NotFoundError: there is no such file.
             UnfitModelError: it cannot be loaded or fails a check; the model that served still does.
         """
+        async with self._lock:
+            fit = await self.check(name)
+            if sha256 is not None and fit.detector.model_sha256 != sha256:
+                raise UnfitModelError(f"{name} is not served: the file is not the one that was compared; copy it again")
+            await self._serve(_Serving(fit.detector, fit.file), fit.lowest)
+        return fit.detector
+
+    async def check(self, name: str) -> FitModel:
+        """Load the file of that name in the models folder, and look whether it could serve.
+
+        Raises:
+            NotFoundError: there is no such file.
+            UnfitModelError: it cannot be loaded or fails a check.
+        """
         file = self._settings.models / name
         if not file.is_file():
             raise NotFoundError(f"there is no {name} in {self._settings.models}; copy the model there first")
-        async with self._lock:
-            try:
-                detector, lowest = await asyncio.to_thread(self._checked, file)
-            except ParcelRayError as error:
-                raise UnfitModelError(f"{name} is not served: {error}") from error
-            await self._serve(_Serving(detector, file), lowest)
-        return detector
+        try:
+            detector, lowest = await asyncio.to_thread(self._checked, file)
+        except ParcelRayError as error:
+            raise UnfitModelError(f"{name} is not served: {error}") from error
+        return FitModel(detector, file, lowest)
 
     async def roll_back(self) -> ScanDetector:
         """Serve the model before this one again.
@@ -89,6 +117,12 @@ class ModelSwap:
         found = detector.detect(BLANK_RGB, min_score=min(self._pool.min_score, lowest))
         if above_threshold(found, detector.thresholds(self._settings.operating_point)):
             raise UnfitModelError("it alarms on an empty view")
+        for scan in self._known.scans if self._known else ():
+            if scan.objects and not finds(scan, look(scan, detector, self._settings.operating_point)[1]):
+                raise UnfitModelError(
+                    f"it misses what is known to be in the test scan {scan.name}; choose test scans for this model "
+                    "(parcelray monitor pick) if that is meant"
+                )
         return detector, lowest
 
     async def _serve(self, new: _Serving, lowest: float) -> None:

@@ -14,13 +14,14 @@ from detector.errors import ImageError
 from detector.policy import Reason, Verdict
 from serving.access.gate import GuardedRoute, allow, caller_of
 from serving.access.keys import Scope
+from serving.clock import Clock
 from serving.dependencies import NO_NUL, BudgetMs, IdempotencyKey, ServicesDep, StoredScan
 from serving.display import display_form, thumbnail
 from serving.errors import BadRequestError, NotFoundError, OverloadedError, StoreUnavailableError
 from serving.intake import read_scan
 from serving.retention import erase_scan
 from serving.schemas import LateResult, ReviewDecision, ScanMetadata, ScanOut, ScanPage, ScanSummary
-from serving.screening import Clock, same_scan
+from serving.screening import same_scan
 from serving.services import Services
 from serving.store.models import Scan
 from serving.store.scans import ScanFilter
@@ -115,6 +116,7 @@ async def list_scans(  # noqa: PLR0917 - each is a named query parameter
     scanner_id: Annotated[str | None, Query(max_length=128, pattern=NO_NUL)] = None,
     item_id: Annotated[str | None, Query(max_length=128, pattern=NO_NUL)] = None,
     reviewed: bool | None = None,
+    test: Annotated[bool, Query(description="Test scans instead of parcels; see GET /v1/monitor.")] = False,
     cursor: Annotated[
         str | None, Query(max_length=36, pattern=NO_NUL, description="`next` of the page before.")
     ] = None,
@@ -126,6 +128,7 @@ async def list_scans(  # noqa: PLR0917 - each is a named query parameter
         scanner_id=scanner_id,
         item_id=item_id,
         reviewed=reviewed,
+        test=test,
     )
     found = await asyncio.to_thread(services.store.find, wanted, before=cursor, limit=limit + 1)
     page = found[:limit]

@@ -221,6 +221,9 @@ class ScanOut(BaseModel):
     lane: str | None
     scan_number: str | None = None
     flags: list[str] = Field(default_factory=list, description="What is odd about the metadata: item_id_check_digit.")
+    test: bool = Field(
+        default=False, description="A scan with known content that the service sent to itself: no parcel, not counted."
+    )
     alarm_rank: AlarmRank | None = Field(default=None, description="Only where the lane has an alarm budget.")
     captured_at: datetime | None = None
     tags: dict[str, str]

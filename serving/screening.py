@@ -15,8 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -31,6 +30,7 @@ from detector.policy import Reason, ViewOutcome, above_threshold, decide
 from serving.admission import Admission
 from serving.alarms import AlarmRanks
 from serving.answers import model_out, outcome_of, view_out
+from serving.clock import Clock
 from serving.errors import (
     BodyTooLargeError,
     IdempotencyKeyReusedError,
@@ -48,37 +48,12 @@ from serving.schemas import AlarmRank, ScanMetadata, ScanOut, TimingsOut
 from serving.settings import Settings
 from serving.store.images import ImageStore
 from serving.store.scans import NewScan, ScanStore
+from serving.tracing import Tracing
 
-__all__ = ["Clock", "Screening", "same_scan"]
+__all__ = ["Screening", "same_scan"]
 
 _T = TypeVar("_T")
 _log = logging.getLogger("parcelray.serving")
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """When a scan came and how long its answer may take."""
-
-    received_at: datetime
-    started: float
-    budget_ms: int
-
-    @classmethod
-    def start(cls, budget_ms: int) -> Clock:
-        """Return a clock that starts now."""
-        return cls(datetime.now(UTC), time.monotonic(), budget_ms)
-
-    def within(self, budget_ms: int | None) -> Clock:
-        """Return the same with another budget, where one is given."""
-        return self if budget_ms is None else replace(self, budget_ms=budget_ms)
-
-    def elapsed_ms(self) -> float:
-        """Return the time since the scan came."""
-        return (time.monotonic() - self.started) * 1e3
-
-    def left_s(self, reserve_ms: float = 0) -> float:
-        """Return the time left until `reserve_ms` before the budget's end, never negative."""
-        return max(self.budget_ms - reserve_ms - self.elapsed_ms(), 0.0) / 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +78,7 @@ class Screening:
         *,
         admission: Admission,
         scanners: Scanners,
+        tracing: Tracing,
         observers: Sequence[Callable[[ScanOut], None]] = (),
     ) -> None:
         self._settings = settings
@@ -112,6 +88,7 @@ class Screening:
         self._images = images
         self._late = late
         self._scanners = scanners
+        self._tracing = tracing
         self._alarms = AlarmRanks()
         self._observers = tuple(observers)
         self._new_id = IdMaker()
@@ -132,8 +109,12 @@ class Screening:
         """Return the request hash and the answer's text of the scan that first used a key."""
         return await self._write(partial(self._store.first_answer, idempotency_key))
 
-    async def screen(self, posted: PostedScan, clock: Clock, idempotency_key: str | None) -> tuple[str, bool]:
+    async def screen(
+        self, posted: PostedScan, clock: Clock, idempotency_key: str | None, *, test: bool = False
+    ) -> tuple[str, bool]:
         """Return the answer's text, and whether it is the first answer to a repeated post.
+
+        A test scan is kept like every other, but marked, and nobody who counts or shows parcels is told of it.
 
         Raises:
             ServiceError: refused, overloaded or not storable; then nothing was stored.
@@ -141,10 +122,17 @@ class Screening:
         with self._admission.place(clock.left_s() * 1e3) as now:
             headers = await self._headers(posted.views)
             with self._room_for(headers):
-                return await self._screen(posted, headers, clock, idempotency_key, now=now)
+                return await self._screen(posted, headers, clock, idempotency_key, now=now, test=test)
 
     async def _screen(
-        self, posted: PostedScan, headers: Sequence[Header], clock: Clock, idempotency_key: str | None, *, now: bool
+        self,
+        posted: PostedScan,
+        headers: Sequence[Header],
+        clock: Clock,
+        idempotency_key: str | None,
+        *,
+        now: bool,
+        test: bool,
     ) -> tuple[str, bool]:
         reserve_ms = self._admission.reserve_ms(clock.budget_ms)
         arrived_ms = clock.elapsed_ms()
@@ -172,7 +160,9 @@ class Screening:
             store=round(store_ms, 3),
             total=round(clock.elapsed_ms(), 3),
         )
-        answer = self._answer(posted, pictures, outcomes, clock, timings, detector=detector)
+        began_s = time.monotonic()
+        answer = self._answer(posted, pictures, outcomes, clock, timings, detector=detector, test=test)
+        decided_s = time.monotonic()
         new = NewScan(
             answer=answer,
             text=answer.model_dump_json(),
@@ -189,11 +179,15 @@ class Screening:
         if first is not None:
             return same_scan(first, posted), True
         self._admission.stored(clock.elapsed_ms() - read_ms)
+        arrived_s = clock.started + arrived_ms / 1e3
+        decode_s, verdict_s = (arrived_s, arrived_s + decoded_ms / 1e3), (began_s, decided_s)
+        self._tracing.scan(answer.id, jobs, decode_s=decode_s, verdict_s=verdict_s)
         if unfinished:
             self._late.adopt(answer.id, {view.name: job for view, job in zip(posted.views, jobs, strict=True)})
-        for observe in self._observers:
+        for observe in () if test else self._observers:
             observe(answer)
-        _log.info("scan %s %s %.0f ms", answer.id, answer.verdict, clock.elapsed_ms())
+        what = "test scan" if test else "scan"
+        _log.info("%s %s %s %.0f ms", what, answer.id, answer.verdict, clock.elapsed_ms())
         return new.text, False
 
     async def _keep_images(self, views: Sequence[PostedView]) -> float:
@@ -252,6 +246,7 @@ class Screening:
         timings: TimingsOut,
         *,
         detector: ScanDetector,
+        test: bool,
     ) -> ScanOut:
         metadata = posted.metadata
         scanner = self._scanners.of(metadata.scanner_id)
@@ -281,7 +276,8 @@ class Screening:
             lane=metadata.lane,
             scan_number=metadata.scan_number,
             flags=[WRONG_CHECK_DIGIT] if wrong_id else [],
-            alarm_rank=self._alarm_rank(outcomes, thresholds, metadata, scanner.alarms_per_hour),
+            test=test,
+            alarm_rank=None if test else self._alarm_rank(outcomes, thresholds, metadata, scanner.alarms_per_hour),
             captured_at=metadata.captured_at,
             tags=metadata.tags,
             late_result=None,

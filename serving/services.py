@@ -25,17 +25,21 @@ from serving.inference import BLANK_RGB, InferencePool, ScanDetector
 from serving.late import LateWork
 from serving.live import Board
 from serving.model_swap import ModelSwap
+from serving.monitor.known import load_known
+from serving.monitor.runner import Monitor, folder_of
 from serving.retention import Retainer
 from serving.scanners import Scanners, load_scanners
 from serving.schemas import ScanOut
 from serving.screening import Screening
 from serving.settings import Settings
+from serving.shadow.runner import Shadow
 from serving.store.database import Database
 from serving.store.images import DiskImages, ImageStore
 from serving.store.outbox import Outbox
 from serving.store.remote_images import RemoteImages
 from serving.store.scans import ScanFilter, ScanStore
 from serving.telemetry import Telemetry
+from serving.tracing import Tracing, open_tracing
 from serving.webhooks.dispatcher import Dispatcher
 
 __all__ = ["Services", "open_services", "open_store"]
@@ -55,7 +59,10 @@ class Services:
     screening: Screening
     scanners: Scanners
     swap: ModelSwap
+    shadow: Shadow
+    monitor: Monitor
     telemetry: Telemetry
+    tracing: Tracing
     board: Board
     feed: Feed
     outbox: Outbox
@@ -103,11 +110,13 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
 
     Raises:
         ModelError: the model fails on its first image.
-        BadSettingsError: the model lacks an operating point, or the database or the scanners' file is amiss.
+        BadSettingsError: the model lacks an operating point, or the database, the scanners' file or the test scans
+            are amiss.
     """
     # Sessions fill the cores. OpenCV's own threads would wait for a core, and the session for them: twice the latency.
     cv2.setNumThreads(1)
     scanners = load_scanners(settings)
+    tracing = open_tracing(settings)
     lowest = scanners.check(detector)
     store, images = await asyncio.to_thread(open_store, settings)
     thumbnails = settings.data_dir / "thumbnails"
@@ -127,6 +136,15 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
         )
         late = LateWork(pool, store, images, admission=admission, scanners=scanners, attempts=settings.late_attempts)
         telemetry, board = Telemetry(), Board()
+        known = None if settings.monitor_every_s is None else load_known(folder_of(settings))
+
+        def on_swap(served: ScanDetector) -> None:
+            telemetry.serve(served)
+            monitor.start_anew()
+
+        swap = ModelSwap(settings, pool, scanners, on_swap, known)
+        shadow = Shadow(settings, pool, images, swap, scanners=scanners, telemetry=telemetry)
+        observers = (telemetry.scan, board.scan, shadow.offer)
         screening = Screening(
             settings,
             pool,
@@ -135,9 +153,10 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
             late,
             admission=admission,
             scanners=scanners,
-            observers=(telemetry.scan, board.scan),
+            tracing=tracing,
+            observers=observers,
         )
-        swap = ModelSwap(settings, pool, scanners, telemetry.serve)
+        monitor = Monitor(settings, pool, screening, telemetry, known)
         gate = Gate(KeyStore(store.database), settings)
         feed = Feed(settings, store.database, board.forget)
         outbox = Outbox(store.database)
@@ -146,7 +165,7 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
             async with pool:
                 if settings.warm_up:
                     await _warm_up(pool)
-                async with late, Retainer(settings, store, images), feed, webhooks:
+                async with late, Retainer(settings, store, images), feed, webhooks, shadow, monitor:
                     services = Services(
                         settings,
                         admission,
@@ -158,7 +177,10 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
                         screening,
                         scanners,
                         swap,
+                        shadow,
+                        monitor,
                         telemetry,
+                        tracing,
                         board,
                         feed,
                         outbox,
@@ -169,6 +191,7 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
                     yield services
     finally:
         store.database.close()
+        await asyncio.to_thread(tracing.close)
 
 
 @contextmanager

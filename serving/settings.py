@@ -42,6 +42,12 @@ class Settings(BaseSettings):
     session_hours: int = Field(
         default=12, ge=1, le=720, description="Hours after which people at the desk sign in again."
     )
+    otlp_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Collector of OpenTelemetry traces, OTLP over HTTP, such as http://collector:4318 (needs the otel "
+        "extra); none by default. OTEL_TRACES_SAMPLER and the like are read too.",
+    )
     log_format: Literal["text", "json"] = Field(
         default="text", description="text: log lines for people; json: one object a line, with the request's id."
     )
@@ -86,6 +92,20 @@ class Settings(BaseSettings):
     )
     quality_checks: bool = Field(
         default=True, description="Refer views that are blank, saturated, blurred or inverted, whatever the model says."
+    )
+    monitor_every_s: float | None = Field(
+        default=None,
+        ge=1,
+        description="Time between two runs of the test scans, scans with known content that the service sends to "
+        "itself; never by default.",
+    )
+    monitor_dir: Path | None = Field(
+        default=None,
+        description="Folder of test scans, made by `parcelray monitor pick`; the default is those that the shipped "
+        "model was chosen for.",
+    )
+    monitor_band: float = Field(
+        default=0.05, gt=0, le=1, description="Change of a test scan's score that counts as drift."
     )
     invalid_item_ids: Literal["flag", "refuse"] = Field(
         default="flag", description="What becomes of a scan whose item id fails the check digit of UPU S10."
@@ -134,7 +154,11 @@ class Settings(BaseSettings):
         gt=0,
         description="Time for a client to send the head of a request, and again for its body, and to take an answer.",
     )
-    stall_s: float = Field(default=30.0, gt=0, description="An inference that runs longer makes the service unready.")
+    stall_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="An inference that runs longer makes the service unready; in shadow, it ends the candidate.",
+    )
     late_attempts: int = Field(
         default=3, ge=1, description="Tries at work left over from an exceeded budget before giving up."
     )

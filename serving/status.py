@@ -19,7 +19,7 @@ from serving.dependencies import ServicesDep
 from serving.schemas import ModelOut
 from serving.services import Services
 
-__all__ = ["Alive", "ModelInfo", "Ready", "SwapIn", "checks_of", "router"]
+__all__ = ["Alive", "ModelInfo", "Ready", "SwapIn", "checks_of", "router", "warnings_of"]
 
 router = APIRouter(tags=["status"], route_class=GuardedRoute)
 _SELF_TEST_S: Final = 1.0
@@ -37,6 +37,7 @@ class Ready(BaseModel):
 
     ready: bool
     checks: dict[str, str] = Field(description="ok, or what is wrong.")
+    warnings: dict[str, str] = Field(description="What a person should see to, though scans are answered and kept.")
     waiting_views: int
 
 
@@ -68,11 +69,11 @@ async def healthz() -> Alive:
 @router.get("/readyz", summary="Can scans be answered and kept?", responses={503: {"model": Ready}})
 @allow(PUBLIC)
 async def readyz(services: ServicesDep, response: Response) -> Ready:
-    """Answer 503 while the model fails or hangs, or the store cannot be written."""
+    """Answer 503 while the model fails, hangs or misses what test scans hold, or the store cannot be written."""
     checks = await checks_of(services)
     ready = all(text == "ok" for text in checks.values())
     response.status_code = 200 if ready else 503
-    return Ready(ready=ready, checks=checks, waiting_views=services.pool.waiting)
+    return Ready(ready=ready, checks=checks, warnings=warnings_of(services), waiting_views=services.pool.waiting)
 
 
 @router.get("/v1/model", summary="Which model looks?")
@@ -113,7 +114,17 @@ async def post_rollback(services: ServicesDep) -> ModelOut:
 
 async def checks_of(services: Services) -> dict[str, str]:
     """Return what was checked and ok, or what is wrong."""
-    return {"model": await _model_check(services), "store": await asyncio.to_thread(_store_check, services)}
+    checks = {"model": await _model_check(services), "store": await asyncio.to_thread(_store_check, services)}
+    run = services.monitor.last
+    if run is not None and (run.ok or not run.trusted):
+        checks["test scans"] = run.detail
+    return checks
+
+
+def warnings_of(services: Services) -> dict[str, str]:
+    """Return what is odd, though scans can be answered and kept."""
+    run = services.monitor.last
+    return {} if run is None or run.ok or not run.trusted else {"test scans": run.detail}
 
 
 async def _model_check(services: Services) -> str:

@@ -6,16 +6,19 @@ have a series of their own while the rest share one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import product
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from detector import __version__
-from detector.policy import Reason
+from detector.policy import Reason, Verdict
 from serving.admission import Admission
 from serving.inference import InferencePool, ScanDetector
+from serving.monitor.report import Fault
 from serving.schemas import ScanOut
+from serving.score_drift import ScoreDrift
 
 __all__ = ["OTHER", "Telemetry"]
 
@@ -33,6 +36,7 @@ class Telemetry:
         self.registry = registry = CollectorRegistry()
         self._max_scanners = max_scanners
         self._scanners: set[str] = set()
+        self._model_sha256: str | None = None
         self._requests = Counter(
             "parcelray_requests", "Requests answered.", ("method", "route", "status"), registry=registry
         )
@@ -54,7 +58,6 @@ class Telemetry:
         self._stages = Histogram(
             "parcelray_stage_seconds", "Time of a stage of a scan.", ("stage",), buckets=_SECONDS, registry=registry
         )
-        # Drift shows as a change of this distribution against itself of last week.
         self._top_score = Histogram(
             "parcelray_top_score",
             "Highest score of a scan that was read; 0 where nothing was found.",
@@ -63,6 +66,39 @@ class Telemetry:
         )
         self._webhooks = Counter(
             "parcelray_webhook_tries", "Tries to deliver a webhook.", ("endpoint", "outcome"), registry=registry
+        )
+        self._drift = ScoreDrift()
+        self._drift_index = Gauge(
+            "parcelray_score_drift",
+            "Population stability index of the top scores of the last 1,000 scans against the first 1,000 of this "
+            "model; over 0.1 is worth a look, over 0.25 the scans are others.",
+            ("scanner",),
+            registry=registry,
+        )
+        self._shadow = Counter(
+            "parcelray_shadow_scans",
+            "Scans offered to a candidate in shadow: compared, or why not.",
+            ("outcome",),
+            registry=registry,
+        )
+        self._shadow_verdicts = Counter(
+            "parcelray_shadow_verdicts",
+            "Scans compared, by the verdict that was answered and the candidate's.",
+            ("serving", "candidate"),
+            registry=registry,
+        )
+        for pair in product(Verdict, Verdict):
+            self._shadow_verdicts.labels(*pair)
+        self._test_scans = Gauge(
+            "parcelray_test_scan_faults",
+            "Test scans of the last run whose answer was wrong, by what was wrong.",
+            ("fault",),
+            registry=registry,
+        )
+        for fault in Fault:
+            self._test_scans.labels(fault)
+        self._test_scans_at = Gauge(
+            "parcelray_test_scans_timestamp_seconds", "When the test scans were run last.", registry=registry
         )
         self._model = Gauge(
             "parcelray_model",
@@ -101,6 +137,9 @@ class Telemetry:
 
     def serve(self, detector: ScanDetector) -> None:
         """Name the model that serves from now on."""
+        self._drift = ScoreDrift()  # another model's scores are no measure for this one's
+        self._drift_index.clear()
+        self._model_sha256 = detector.model_sha256
         self._model.clear()
         self._model.labels(detector.card.name, detector.card.version, detector.model_sha256[:12]).set(1)
 
@@ -112,6 +151,20 @@ class Telemetry:
     def webhook(self, endpoint: str, outcome: str) -> None:
         """Count a try to deliver a webhook: delivered, failed or dead."""
         self._webhooks.labels(endpoint, outcome).inc()
+
+    def test_scans(self, faults: Mapping[str, int]) -> None:
+        """Keep the outcome of a run of the test scans."""
+        for fault, count in faults.items():
+            self._test_scans.labels(fault).set(count)
+        self._test_scans_at.set_to_current_time()
+
+    def shadow(self, outcome: str) -> None:
+        """Count a scan that was offered to a candidate."""
+        self._shadow.labels(outcome).inc()
+
+    def shadow_verdict(self, serving: str, candidate: str) -> None:
+        """Count a compared scan."""
+        self._shadow_verdicts.labels(serving, candidate).inc()
 
     def scan(self, answer: ScanOut) -> None:
         """Count a new scan."""
@@ -127,7 +180,11 @@ class Telemetry:
         for stage in _STAGES:
             self._stages.labels(stage).observe(getattr(answer.timings_ms, stage) / 1e3)
         if all(view.inferred for view in answer.views):
-            self._top_score.observe(max((one.score for one in found), default=0.0))
+            top_score = max((one.score for one in found), default=0.0)
+            self._top_score.observe(top_score)
+            index = self._drift.add(scanner, top_score) if answer.model.sha256 == self._model_sha256 else None
+            if index is not None:
+                self._drift_index.labels(scanner).set(index)
 
     def _scanner(self, scanner_id: str | None) -> str:
         if scanner_id is None:

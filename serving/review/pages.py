@@ -25,7 +25,7 @@ from serving.reviews import review_out
 from serving.scans import scan_out
 from serving.schemas import ReviewOut, ScanOut, ViewOut
 from serving.services import Services
-from serving.status import checks_of
+from serving.status import checks_of, warnings_of
 from serving.store.scans import ScanFilter
 
 __all__ = ["install"]
@@ -132,7 +132,7 @@ async def _board(services: Services) -> dict[str, Any]:
         "lanes": lanes,
         "what": {scan.id: _what(scan) for lane in lanes for scan in lane.latest},
         "shown": {scan.id: _shown(scan) for lane in lanes for scan in lane.latest},
-        "checks": await checks_of(services),
+        "checks": await checks_of(services) | warnings_of(services),
         "waiting": services.pool.waiting,
         "webhooks": {state: services.webhooks.waiting(state) for state in ("pending", "dead")},
         "now": datetime.now(UTC),

@@ -112,6 +112,8 @@ def due(database: Database, retention: Retention, now: datetime) -> Iterator[str
 
 
 def _is_clear(scan: Scan) -> bool:
-    """Whether neither the model, in time or late, nor a person found anything."""
+    """Whether neither the model, in time or late, nor a person found anything; test scans are nobody's parcels."""
+    if scan.test:
+        return True
     late = scan.late_result["verdict"] if scan.late_result else "clear"
     return scan.verdict == late == "clear" and scan.review_state in ("none", "reject")

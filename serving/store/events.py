@@ -1,4 +1,4 @@
-"""Reads events back from the evidence chain and the rows that it speaks about; an erased scan has none."""
+"""Reads events back from the evidence chain and its rows; an erased scan has none, nor has a test scan."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ def erased_after(session: Session, seq: int) -> Sequence[str]:
 def _events(session: Session, conditions: Iterable[ColumnElement[bool]], limit: int) -> list[Event]:
     # Columns, not rows: the views and detections of the scans are not needed.
     columns = (Evidence.seq, Evidence.kind, Evidence.payload, Scan.answer, Scan.late_result)
-    query = select(*columns).join(Scan, Scan.id == Evidence.scan_id).where(*conditions)
+    parcels = Scan.test.is_(False)
+    query = select(*columns).join(Scan, Scan.id == Evidence.scan_id).where(parcels, *conditions)
     found = session.execute(query.order_by(Evidence.seq).limit(limit)).all()
     return [_event(session, *row) for row in found]
 

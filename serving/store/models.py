@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     DateTime,
     Dialect,
     Float,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -97,6 +99,8 @@ class Scan(Base):
     late_attempts: Mapped[int] = mapped_column(Integer, default=0)
     late_result: Mapped[dict[str, Any] | None]
     review_state: Mapped[str] = mapped_column(String(16), default="none", index=True)
+    # A scan with known content that the service sent to itself: no parcel.
+    test: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     views: Mapped[list[View]] = relationship(order_by="View.position", lazy="selectin")
 
 

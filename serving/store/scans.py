@@ -45,6 +45,7 @@ class ScanFilter:
     scanner_id: str | None = None
     item_id: str | None = None
     reviewed: bool | None = None
+    test: bool | None = False  # no parcels: only who asks for them sees them
 
     def for_item(self, item_id: str | None) -> ScanFilter:
         """Return the same for one item id, or for any."""
@@ -154,7 +155,8 @@ class ScanStore:
                 "created_at": review.created_at.isoformat(),
             }
             record = evidence.append(session, review.scan_id, "review", payload)
-            outbox.enqueue(session, record, scan.scanner_id)
+            if not scan.test:
+                outbox.enqueue(session, record, scan.scanner_id)
 
     def reviews(self, scan_id: str) -> Sequence[Review]:
         """Return the reviews of a scan, oldest first."""
@@ -197,7 +199,8 @@ class ScanStore:
                 "late_result_sha256": sha256_of(canonical(result)),
             }
             record = evidence.append(session, scan_id, "late_result", payload)
-            outbox.enqueue(session, record, scan.scanner_id)
+            if not scan.test:
+                outbox.enqueue(session, record, scan.scanner_id)
 
     def probe(self) -> None:
         """Write to the database and change nothing; raises when it does not answer, is full or takes no writes."""
@@ -218,6 +221,8 @@ def _conditions(wanted: ScanFilter) -> list[ColumnElement[bool]]:
         conditions.append(Scan.item_id == wanted.item_id)
     if wanted.reviewed is not None:
         conditions.append(Scan.review_state != "none" if wanted.reviewed else Scan.review_state == "none")
+    if wanted.test is not None:
+        conditions.append(Scan.test.is_(wanted.test))
     return conditions
 
 
@@ -252,6 +257,7 @@ def _insert_scan(session: Session, new: NewScan) -> None:
             request_sha256=new.request_sha256,
             salt=salt,
             late_state="pending" if new.late else "none",
+            test=answer.test,
         )
     )
     session.flush()
@@ -270,7 +276,8 @@ def _insert_scan(session: Session, new: NewScan) -> None:
         session.flush()
         session.add_all(_detection_rows(row.id, view, late=False))
     record = evidence.append(session, answer.id, "scan", _scan_payload(new, salt))
-    outbox.enqueue(session, record, new.metadata.scanner_id)
+    if not answer.test:
+        outbox.enqueue(session, record, new.metadata.scanner_id)
 
 
 def _scan_payload(new: NewScan, salt: str) -> dict[str, Any]:
@@ -288,6 +295,7 @@ def _scan_payload(new: NewScan, salt: str) -> dict[str, Any]:
         "budget_ms": answer.budget_ms,
         "media_types": list(new.media_types),
         "late": new.late,
+        "test": answer.test,
         "answer_sha256": sha256_of(salt + new.text),
         "request_sha256": sha256_of(salt + canonical([new.request_sha256, new.idempotency_key])),
         "metadata_sha256": sha256_of(salt + canonical(new.metadata.model_dump(mode="json"))),

@@ -158,6 +158,8 @@ def _check_scan(session: Session, scan: Scan, payload: Mapping[str, Any]) -> Ite
         yield f"scan {scan.id}: the request's hash or idempotency key is not the one that was recorded"
     if payload.get("late", late := scan.late_state != "none") != late:
         yield f"scan {scan.id}: its left-over work is not marked as it was recorded"
+    if payload.get("test", False) != scan.test:
+        yield f"scan {scan.id}: it is not marked as a test scan, or as none, as it was recorded"
     last = select(Review.decision).where(Review.scan_id == scan.id).order_by(Review.id.desc()).limit(1)
     if scan.review_state != (session.scalar(last) or "none"):
         yield f"scan {scan.id}: its state of review is not its last review's decision"

@@ -103,6 +103,7 @@ def test_the_dashboard_asks_for_metrics_that_exist(
         fake.gate.set()
         client.post("/v1/scans", content=make_png(20), headers=PNG)
         known = {name for name, _ in samples_of(client)}
+    known.add("parcelray_score_drift")  # after two thousand scans: tests/serving/test_score_drift.py
     assert asked <= known
     assert len(asked) >= 10, "the dashboard is not empty"
 

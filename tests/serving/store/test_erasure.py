@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,6 +130,8 @@ def test_retention_keeps_clear_scans_and_others_for_their_own_time(
     stay = {kept_for(days, verdict) for verdict, days in (("clear", 9.9), ("alarm", 99), ("refer", 11))}
     missed = make_scan(b"missed", "clear", received_at=NOW - timedelta(days=50))
     stay.add(keep(store, images, missed, b"missed"))
+    test = make_scan(b"test", "alarm", received_at=NOW - timedelta(days=11))  # kept as long as what is clear
+    keep(store, images, replace(test, answer=test.answer.model_copy(update={"test": True})), b"test")
     with store.database.writing() as session:
         session.execute(
             text("UPDATE scans SET review_state = :state WHERE id = :id"),
@@ -137,7 +140,7 @@ def test_retention_keeps_clear_scans_and_others_for_their_own_time(
     never = settings.model_copy(update={"retain_clear_days": None, "retain_alarm_days": None})
     assert run_retention(never, store, images, now=NOW).scans == 0
     assert run_retention(settings, store, images, now=NOW, stop=lambda: True).scans == 0
-    assert run_retention(settings, store, images, now=NOW) == Outcome(4, 4, 0)
+    assert run_retention(settings, store, images, now=NOW) == Outcome(5, 5, 0)
     assert {scan.id for scan in store.find(ScanFilter(), before=None, limit=99)} == stay
     assert run_retention(settings, store, images, now=NOW).scans == 0
 

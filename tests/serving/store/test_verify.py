@@ -127,6 +127,7 @@ CHANGES = {
     "UPDATE scans SET request_sha256 = 'x'": "the request's hash or idempotency key is not",
     "UPDATE scans SET idempotency_key = id": "the request's hash or idempotency key is not",
     "UPDATE scans SET late_state = 'pending' WHERE late_state = 'none'": "its left-over work is not marked",
+    "UPDATE scans SET test = true": "it is not marked as a test scan",
     "UPDATE scans SET late_result = '{}' WHERE late_result IS NULL": "no record of its late result",
     "UPDATE scans SET late_result = '5'": "make no sense",
     "UPDATE scans SET tags = '[7]'": "item id, scanner, lane, tags, time or reasons are not",

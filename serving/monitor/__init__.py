@@ -1,0 +1,1 @@
+"""Scans with known content that the service sends to itself, to notice when it no longer finds it."""

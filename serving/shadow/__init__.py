@@ -1,0 +1,1 @@
+"""Runs a candidate model beside the serving one and reports where they differ."""
