@@ -50,7 +50,7 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same bytes (default 0)")
     parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes (default 1)")
     parser.add_argument(
-        "--recipe", metavar="FILE", help="a recipe file, or a preset: train, calibration, test, reference"
+        "--recipe", metavar="FILE", help="a recipe file, or a preset: train, bags, benign, calibration, test, reference"
     )
     parser.set_defaults(task_function=_render)
 
