@@ -151,7 +151,9 @@ def orphans(root: Path, files: Iterable[Path], used: Collection[Path]) -> Iterat
     """Yield a problem for each annotation file whose image is not there."""
     for file in files:
         if file not in used:
-            yield Problem(name_below(root, file), "left out: its image is missing; restore the image or remove this file")
+            yield Problem(
+                name_below(root, file), "left out: its image is missing; restore the image or remove this file"
+            )
 
 
 def image_paths(folder: Path) -> list[Path]:

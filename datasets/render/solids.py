@@ -19,7 +19,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from datasets.render.compiled import compiled
 
-__all__ = ["Phantom", "Solid", "box", "corners_of", "cylinder", "ellipsoid", "extrude", "frustum", "lathe", "sweep", "tube"]
+__all__ = [
+    "Phantom",
+    "Solid",
+    "box",
+    "corners_of",
+    "cylinder",
+    "ellipsoid",
+    "extrude",
+    "frustum",
+    "lathe",
+    "sweep",
+    "tube",
+]
 
 _Points: TypeAlias = NDArray[np.float64]
 

@@ -279,7 +279,10 @@ GONE = {
     "pidray": ("hidden/xray_00001.png", "hidden/xray_00001.png: left out: the file is missing"),
     "pixray": ("test/xray_00001.png", "test/xray_00001.png: left out: the file is missing"),
     "sixray": ("20/P00001.jpg", "Annotation/P00001.xml: left out: its image is missing; restore the image or remove"),
-    "stcray": ("STCray_TestSet/Images/Class 2_Gun/0.jpg", "Class 2_Gun/0.json: left out: its image is missing; restore"),
+    "stcray": (
+        "STCray_TestSet/Images/Class 2_Gun/0.jpg",
+        "Class 2_Gun/0.json: left out: its image is missing; restore",
+    ),
 }
 CLIMBING = {
     "clcxray": ('"xray_00002.png"', "_val2017.json image 1: left out: file name '../../secret.png' leaves its folder"),

@@ -15,7 +15,7 @@ simulation of X-ray imaging with respiratory motion", Computerized Medical Imagi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ LARGEST_EDGE_MM = 6.0
 
 
 @pytest.fixture(scope="module")
-def gvxr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def gvxr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     """Return the library with a context that needs no screen, and our fan's detector line."""
     from gvxrPython3 import gvxr as library
 
@@ -51,7 +51,7 @@ def gvxr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     library.destroyAllWindows()
 
 
-def moved_to_row(gvxr: Any, row: int) -> None:
+def moved_to_row(gvxr: ModuleType, row: int) -> None:
     """Put source and detector where the belt has them for a row."""
     y = FAN.first_row_mm + row * FAN.row_pitch_mm
     middle = FAN.source_axis_mm + FAN.first_column_mm + (FAN.columns - 1) / 2 * FAN.column_pitch_mm
@@ -74,7 +74,7 @@ def finely_split(triangles: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate(done)
 
 
-def loaded(gvxr: Any, phantom: Phantom) -> list[str]:
+def loaded(gvxr: ModuleType, phantom: Phantom) -> list[str]:
     """Hand a phantom over, one mesh a material: the faces of a cavity turned round. Return the meshes' names."""
     gvxr.removePolygonMeshesFromSceneGraph()
     gvxr.removePolygonMeshesFromXRayRenderer()
@@ -112,7 +112,7 @@ SCENES = {
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_path_lengths_are_those_of_another_renderer(gvxr: Any, name: str) -> None:
+def test_path_lengths_are_those_of_another_renderer(gvxr: ModuleType, name: str) -> None:
     phantom = turned(SCENES[name], 4)
     materials = loaded(gvxr, phantom)
     found = np.zeros((len(materials), FAN.rows, FAN.columns))
@@ -131,7 +131,7 @@ def test_path_lengths_are_those_of_another_renderer(gvxr: Any, name: str) -> Non
 
 
 @pytest.mark.parametrize("channel", [0, 1], ids=["low", "high"])
-def test_transmission_through_stacked_sheets_is_that_of_another_library(gvxr: Any, channel: int) -> None:
+def test_transmission_through_stacked_sheets_is_that_of_another_library(gvxr: ModuleType, channel: int) -> None:
     """Polychromatic attenuation within 2 %: tables of two authors, ours Elam's and theirs xraylib's."""
     stack = {"polyethylene": 20.0, "aluminium": 5.0, "iron": 2.0, "glass": 4.0}
     depth, solids = 0.0, []
