@@ -102,7 +102,9 @@ def estimate_look(
         )
     if len(scans) < 2 / 3 * len(kinds):
         raise CatalogueError("the scans are a mixture of raw, colour and grey; give those of one scanner and kind")
-    look = Look(name, pixel_mm=pixel_mm)
+    # A picture does not tell what of its darkest tones is scatter. Taken off at the wrong scale, it would leave nothing
+    # of dense matter, and every change of the haze would show there.
+    look = Look(name, sensor=Sensor(scatter=0.0, haze=0.0), pixel_mm=pixel_mm)
     assumed = ["the beam is that of a 160 kV tube with the renderer's middling pair of detectors"]
     if kind == "colour":
         look, told = _colour_look(look, scans)
