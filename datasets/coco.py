@@ -83,7 +83,6 @@ def normalised(annotation: Annotation, where: str) -> Annotation:
         attributes=tuple(sorted(set(annotation.attributes))),
         visibility=float(annotation.visibility),
         area=float(annotation.area),
-        occlusion=None if annotation.occlusion is None else float(annotation.occlusion),
     )
 
 
@@ -142,6 +141,11 @@ def from_coco(
             image_id = entry.integer("image_id")
             if image_id not in records:
                 raise AnnotationError(f"{entry.where}: no usable image has the id {image_id}")
+            if "occlusion" in entry:
+                raise AnnotationError(
+                    f"{entry.where}: has 'occlusion', which is 'superposition' now; make the catalogue again with "
+                    "'parcelray catalogue insert'"
+                )
             marks[image_id].append(read_annotation(entry, labels))
         except CatalogueError as error:
             spoilt.add(image_id)
@@ -181,7 +185,6 @@ def read_annotation(entry: Fields, labels: Mapping[int, str]) -> Annotation:
         view_difficulty=entry.share("view_difficulty"),
         superposition=entry.share("superposition"),
         difficulty=_difficulty(entry),
-        occlusion=entry.number("occlusion") if "occlusion" in entry else None,
     )
     return normalised(annotation, entry.where)
 
@@ -209,8 +212,6 @@ def _check(annotation: Annotation, where: str) -> None:
         raise AnnotationError(f"{where}: expected a box with x0 < x1 and y0 < y1, got {annotation.xyxy}")
     if not 0.0 <= annotation.visibility <= 1.0:
         raise AnnotationError(f"{where}: expected a visibility in 0..1, got {annotation.visibility}")
-    if annotation.occlusion is not None and not 0.0 <= annotation.occlusion <= 1.0:
-        raise AnnotationError(f"{where}: expected an occlusion in 0..1, got {annotation.occlusion}")
     if not 0.0 <= annotation.area < MAX_SIDE_PX**2:
         raise AnnotationError(f"{where}: expected an area of 0 or more, got {annotation.area}")
     for name in ("view_difficulty", "superposition"):
@@ -231,7 +232,6 @@ def _annotation_entry(mark: Annotation, where: str) -> dict[str, object]:
         "iscrowd": 0,
         "attributes": list(mark.attributes),
         "visibility": mark.visibility,
-        **({} if mark.occlusion is None else {"occlusion": mark.occlusion}),
     }
     return entry | _known(mark, ("view_difficulty", "superposition", "difficulty"))
 

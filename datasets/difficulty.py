@@ -4,7 +4,8 @@ The three factors are those of Schwaninger, Hardmeier and Hofer, "Aviation secur
 visual knowledge measurement" (IEEE Aerospace and Electronic Systems Magazine 20(6), 2005). Each is 0 (easy) to 1:
 
 - view difficulty: how much of the object's largest silhouette this view does not show (a pistol seen from behind);
-- superposition: the share of the radiation that everything else takes from the object's silhouette;
+- superposition: the share of the radiation that everything else takes from the object's silhouette, in rendered and
+  in composited scans alike: how far the object is occluded;
 - complexity: of the whole image, the mean of clutter (fine structure) and opacity (dark areas) over the parcel.
 """
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from datasets.records import Difficulty
 
-__all__ = ["AXIS_OF_VIEW", "complexity_of", "level_of", "level_of_image", "view_difficulty"]
+__all__ = ["AXIS_OF_VIEW", "complexity_of", "level_of", "level_of_image", "superposition_of", "view_difficulty"]
 
 # The beam's axis by name of the view: x is across the belt, z is up.
 AXIS_OF_VIEW: Final = {"top": 2, "side": 0}
@@ -49,6 +50,15 @@ def view_difficulty(points_mm: NDArray[np.floating], direction: NDArray[np.float
     seen = _silhouette(points, np.asarray(direction, np.float64))
     largest = max(_silhouette(points, one) for one in (*_sphere(), *own_axes, direction))
     return 1.0 - seen / largest if largest > 0 else 0.0
+
+
+def superposition_of(others: NDArray[np.floating]) -> float:
+    """Return which share of the high-energy radiation everything else takes from an object's silhouette, 0..1.
+
+    Args:
+        others: (2, N) transmissions, low and high, of all but the object in the N pixels that it covers.
+    """
+    return float(np.clip(1.0 - others[1].mean(), 0.0, 1.0))
 
 
 def complexity_of(image_rgb: NDArray[np.uint8]) -> float:

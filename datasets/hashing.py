@@ -53,7 +53,6 @@ def content_version(items: Iterable[tuple[ImageRecord, Sequence[Annotation]]]) -
 def _content(mark: Annotation) -> list[object]:
     # As one text: the marks are sorted, and a number does not compare with None.
     known = [json.dumps([mark.view_difficulty, mark.superposition, mark.difficulty])] if mark.difficulty else []
-    known += [] if mark.occlusion is None else [json.dumps({"occlusion": mark.occlusion})]
     return [mark.label, *mark.xyxy, sorted(mark.attributes), mark.visibility, mark.area, *known]
 
 

@@ -26,7 +26,6 @@ class Annotation:
         view_difficulty: share of the object's largest silhouette that this view does not show, 0..1; None if unknown.
         superposition: share of the radiation that other things take from the object's silhouette, 0..1, or None.
         difficulty: "easy", "medium" or "hard" for an operator; None where not measured.
-        occlusion: share of the attenuation over the object that is not its own, 0..1; None where it is not known.
     """
 
     label: str
@@ -37,7 +36,6 @@ class Annotation:
     view_difficulty: float | None = None
     superposition: float | None = None
     difficulty: Difficulty | None = None
-    occlusion: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -41,6 +41,7 @@ _KDTREE_SINGLE: Final = 4
 _METAL_FROM: Final = 2.0
 _MOST_INDEX: Final = 1.6
 _FAINT: Final = 1e-4
+_DARK: Final = 48  # of 255
 
 Float = NDArray[np.float32]
 
@@ -87,6 +88,9 @@ def show_more(
     fade = np.clip((after / before).mean(axis=0), 0.0, 1.0)[..., None]
     rest = (image_rgb.astype(np.float32) - first) * fade
     changed = np.rint(np.clip(second + rest, 0.0, 255.0)).astype(np.uint8)
+    # What is darker in the picture than the darkest colours of the table is not made lighter by more matter.
+    dark = first.max(axis=-1) <= _DARK
+    changed = np.where(dark[..., None], np.minimum(changed, image_rgb), changed)
     same = (first == second).all(axis=-1) & (fade[..., 0] > 1.0 - _FAINT)
     return np.where(same[..., None], image_rgb, changed)
 

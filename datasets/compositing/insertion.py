@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -20,14 +20,16 @@ from datasets.compositing.beam import passed_share, with_scatter, without_scatte
 from datasets.compositing.displays import read_colour, read_grey, show_more
 from datasets.compositing.files import Scan, encode_scan, read_scan
 from datasets.compositing.look import Look
-from datasets.compositing.placing import PARCEL_FROM, place, silhouette
+from datasets.compositing.placing import place, silhouette
 from datasets.compositing.shadows import Shadow, ShadowObject, cast, draw_phantoms
+from datasets.difficulty import complexity_of, level_of, superposition_of
 from datasets.errors import InsertionError
 from datasets.render.colour_maps import ColourTable
 from datasets.render.placement import bounds_of
 from datasets.render.scanner import MASK_MM, tells_apart
 from datasets.render.spectra import few_energies
 from datasets.samples import Annotation
+from detector.colour import dual_energy_to_rgb
 from detector.taxonomy import LABELS
 
 __all__ = ["Inserted", "Overlay", "insert", "overlay"]
@@ -56,9 +58,10 @@ class Inserted:
     Attributes:
         data: of the file: raw dual energy stays raw, a JPEG stays a JPEG of its quality, all else becomes a PNG.
         suffix: "tiff", "jpg" or "png".
-        annotations: boxes, visibility, occlusion.
+        annotations: boxes, visibility, superposition and how hard each object is to find.
         kinds: phantom families that were inserted.
         pixel_mm: size of a pixel that was taken.
+        complexity: of the picture, see `datasets.difficulty`.
     """
 
     data: bytes
@@ -66,6 +69,7 @@ class Inserted:
     annotations: tuple[Annotation, ...]
     kinds: tuple[str, ...]
     pixel_mm: float
+    complexity: float
 
 
 def insert(
@@ -121,7 +125,9 @@ def insert(
     found = overlay(scan, look, laid, rng, transmissions=transmissions)
     encoded, suffix = encode_scan(found.scan)
     kinds = tuple(one.kind for shadow, _ in laid for one in shadow.objects)
-    return Inserted(encoded, suffix, found.annotations, kinds, pixel_mm)
+    complexity = round(complexity_of(found.scan.image_rgb), 4)
+    marks = tuple(_graded(mark, complexity) for mark in found.annotations)
+    return Inserted(encoded, suffix, marks, kinds, pixel_mm, complexity)
 
 
 def overlay(
@@ -156,7 +162,7 @@ def overlay(
     untouched = (np.abs(1.0 - after / transmissions) < 1e-6).all(axis=0)
     after = np.where(untouched, transmissions, after)
     if look.display is None:
-        return Overlay(Scan(scan.image_rgb, after, scan.jpeg_quality), marks)
+        return Overlay(Scan(dual_energy_to_rgb(after[0], after[1]), after, scan.jpeg_quality), marks)
     image = show_more(scan.image_rgb, transmissions, after, look.display, look.kvp)
     return Overlay(Scan(image, None, scan.jpeg_quality), marks)
 
@@ -177,6 +183,13 @@ def _dimmed(
         for one in shadow.objects
     ]
     return share, tuple(marks)
+
+
+def _graded(mark: Annotation, complexity: float) -> Annotation:
+    """Return the annotation with how hard the object is to find, now that the whole picture is known."""
+    assert mark.view_difficulty is not None  # noqa: S101 - `_annotation` sets both
+    assert mark.superposition is not None  # noqa: S101
+    return replace(mark, difficulty=level_of(mark.view_difficulty, mark.superposition, complexity))
 
 
 def _transmissions(scan: Scan, look: Look) -> NDArray[np.float32]:
@@ -256,7 +269,7 @@ def _annotation(
     mask = alone.sum(axis=0) > MASK_MM
     full = int(np.count_nonzero(one.mask()))
     if not mask.any():
-        return Annotation(one.label, (0.0, 0.0, 1.0, 1.0), one.attributes, 0.0, 0.0, occlusion=1.0)
+        return Annotation(one.label, (0.0, 0.0, 1.0, 1.0), one.attributes, 0.0, 0.0, one.view_difficulty, 1.0)
     seen = few_energies(look.kvp)
     there = clean[:, mask][:, None]
     others = np.maximum(lengths - alone, 0.0)[:, mask][:, None]
@@ -264,8 +277,6 @@ def _annotation(
     present = (clean * share)[:, mask]
     black = _RAW_BLACK if look.display is None else look.display.black_attenuation
     visible = float(tells_apart(without, present, look.sensor, black).mean())
-    by_others, by_all = (-np.log(np.maximum(part, 1e-5)).mean(axis=0) for part in (without, present))
-    occlusion = float(np.clip(by_others / np.maximum(by_all, PARCEL_FROM), 0.0, 1.0).mean())
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     xyxy = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
     attributes = list(one.attributes)
@@ -273,6 +284,13 @@ def _annotation(
         attributes.append("occluded")
     if int(mask.sum()) < full:
         attributes.append("truncated")
+    superposition = round(superposition_of(without), 4)
     return Annotation(
-        one.label, xyxy, tuple(attributes), round(visible, 4), float(mask.sum()), occlusion=round(occlusion, 4)
+        one.label,
+        xyxy,
+        tuple(attributes),
+        round(visible, 4),
+        float(mask.sum()),
+        one.view_difficulty,
+        superposition,
     )

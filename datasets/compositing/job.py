@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from datasets.catalogue import Catalogue, CatalogueInfo, write_atomically, write
 from datasets.coco import Problem
 from datasets.compositing.benign import Benign, BenignScan
 from datasets.compositing.look import Look
+from datasets.difficulty import level_of_image
 from datasets.errors import CatalogueError, InsertionError, JobError
 from datasets.records import ImageRecord
 from datasets.render.job import worker_processes
@@ -30,13 +31,16 @@ from datasets.samples import Annotation
 from detector.errors import ImageError
 from detector.taxonomy import LABELS
 
+if TYPE_CHECKING:
+    from datasets.compositing.insertion import Inserted
+
 __all__ = ["InsertOptions", "insert_into_catalogue"]
 
 _PARTS: Final = ".parts"
 _OTHERS: Final = 4  # scans that are tried where the one whose turn it is takes no threat
 _QUEUED_PER_JOB: Final = 16
 # Raised whenever this software would insert otherwise, so that a half-done job is never continued by other code.
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +176,7 @@ def _insert_one(out: Path, options: InsertOptions, task: tuple[int, list[BenignS
         except (InsertionError, ImageError, OSError) as error:
             entry.setdefault("problem", [scan.record.file_name, str(error)])
             continue
-        record = _record(scan.record, found.data, f"{index:06d}.{found.suffix}", options)
+        record = _record(scan.record, found, f"{index:06d}.{found.suffix}", options)
         write_atomically(out / "images" / record.file_name, found.data)
         entry = {"record": asdict(record), "annotations": [asdict(mark) for mark in found.annotations]}
         break
@@ -180,11 +184,14 @@ def _insert_one(out: Path, options: InsertOptions, task: tuple[int, list[BenignS
     return index
 
 
-def _record(benign: ImageRecord, data: bytes, file_name: str, options: InsertOptions) -> ImageRecord:
+def _record(benign: ImageRecord, found: Inserted, file_name: str, options: InsertOptions) -> ImageRecord:
+    levels = [mark.difficulty for mark in found.annotations if mark.difficulty is not None]
     return replace(
         benign,
         file_name=file_name,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=hashlib.sha256(found.data).hexdigest(),
+        complexity=found.complexity,
+        difficulty=level_of_image(levels, found.complexity),
         source=f"parcelray insert into {benign.sha256[:16]} of {benign.source}",
         recipe=options.digest(),
         seed=options.seed,

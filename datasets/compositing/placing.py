@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from datasets.errors import InsertionError
 
-__all__ = ["PARCEL_FROM", "place", "silhouette"]
+__all__ = ["place", "silhouette"]
 
 # Mean attenuation from which a pixel is matter and not open beam: a few sheets of cardboard.
-PARCEL_FROM: Final = 0.04
+_PARCEL_FROM: Final = 0.04
 _LEAST_SHARE: Final = 0.02
 _INSIDE: Final = 0.995
 _STEP: Final = 4
@@ -26,7 +26,7 @@ def silhouette(transmissions: NDArray[np.float32]) -> NDArray[np.bool_]:
         InsertionError: there is nothing but open beam.
     """
     attenuation = cv2.GaussianBlur(-np.log(transmissions).mean(axis=0), (0, 0), 1.5)
-    matter = (attenuation > PARCEL_FROM).astype(np.uint8)
+    matter = (attenuation > _PARCEL_FROM).astype(np.uint8)
     matter = cv2.morphologyEx(matter, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     matter = cv2.morphologyEx(matter, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     outlines, _ = cv2.findContours(matter, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

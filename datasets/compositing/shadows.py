@@ -9,11 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.difficulty import AXIS_OF_VIEW, view_difficulty
 from datasets.render.phantoms import random_threat, threat_group
 from datasets.render.placement import bounds_of, random_rotation, turned
 from datasets.render.projector import FanGeometry, project, projected_bounds
 from datasets.render.scanner import MASK_MM
-from datasets.render.solids import Phantom
+from datasets.render.solids import Phantom, corners_of
 from detector.taxonomy import LABELS, TAXONOMY, Group
 
 __all__ = ["Shadow", "ShadowObject", "cast", "draw_phantoms", "shadow_of"]
@@ -34,6 +35,7 @@ class ShadowObject:
         kind: family of the phantom.
         corner: row and column of its window in the shadow.
         lengths_mm: (M, h, w) its own path lengths.
+        view_difficulty: share of its largest silhouette that this view does not show, 0..1.
     """
 
     label: str
@@ -41,6 +43,7 @@ class ShadowObject:
     kind: str
     corner: tuple[int, int]
     lengths_mm: NDArray[np.float32]
+    view_difficulty: float
 
     def mask(self) -> NDArray[np.bool_]:
         """Return the (h, w) pixels that it covers."""
@@ -99,7 +102,14 @@ def shadow_of(phantoms: Sequence[Phantom], geometry: FanGeometry) -> Shadow:
     """Project phantoms into the pixels of a scanner."""
     projection = project(phantoms, geometry)
     objects = tuple(
-        ShadowObject(str(phantoms[index].label), phantoms[index].attributes, phantoms[index].kind, (row, column), own)
+        ShadowObject(
+            str(phantoms[index].label),
+            phantoms[index].attributes,
+            phantoms[index].kind,
+            (row, column),
+            own,
+            round(view_difficulty(corners_of(phantoms[index]), np.eye(3)[AXIS_OF_VIEW[geometry.view]]), 4),
+        )
         for index, row, column, own in projection.own
     )
     return Shadow(projection.materials, projection.lengths_mm, objects)

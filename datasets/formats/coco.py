@@ -118,9 +118,9 @@ def _read_document(root: Path, path: Path, folders: Sequence[Path], split: str |
     yield from (marks := _Marks(document)).problems
     seen: set[int] = set()
     for number, value in enumerate(document.items("images")):
-        name = f"image {number}"
+        name = f"{name_below(root, path)} image {number}"
         try:
-            entry = Fields(value, name)
+            entry = Fields(value, f"image {number}")
             name = checked_file_name(entry.text("file_name"))
             image_id = entry.integer("id")
             if image_id in seen:
@@ -133,7 +133,13 @@ def _read_document(root: Path, path: Path, folders: Sequence[Path], split: str |
         if about.get("split") not in SPLITS:
             about["split"] = split
         image = next((one / name for one in folders if (one / name).is_file()), folders[0] / name)
-        yield Found(name=name_below(root, image), path=image, marks=tuple(marks.of.get(image_id, ())), about=about)
+        yield Found(name=name_below(root, image), path=image, marks=tuple(marks.of.pop(image_id, ())), about=about)
+    if marks.of:
+        count, first = sum(map(len, marks.of.values())), min(marks.of)
+        yield Problem(
+            name_below(root, path),
+            f"{count} annotations left out: no usable entry in 'images' has their image_id, such as {first}",
+        )
 
 
 class _Marks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -30,6 +30,7 @@ __all__ = [
     "in_order",
     "name_below",
     "need_folder",
+    "orphans",
     "place_image",
     "read_inside",
     "unreadable",
@@ -144,6 +145,15 @@ def read_inside(root: Path, path: Path, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         raise AnnotationError(f"is larger than {max_bytes} bytes")
     return data
+
+
+def orphans(root: Path, files: Iterable[Path], used: Collection[Path]) -> Iterator[Problem]:
+    """Yield a problem for each annotation file whose image is not there."""
+    for file in files:
+        if file not in used:
+            yield Problem(
+                name_below(root, file), "left out: its image is missing; restore the image or remove this file"
+            )
 
 
 def image_paths(folder: Path) -> list[Path]:

@@ -34,6 +34,7 @@ __all__ = ["read_gdxray"]
 
 _SERIES: Final = re.compile(r"[A-Z]\d{4}")
 _GROUND_TRUTH: Final = "ground_truth.txt"
+_NAMED: Final = 5
 
 
 def read_gdxray(source: Path) -> Iterator[Found | Problem]:
@@ -66,8 +67,14 @@ def read_gdxray(source: Path) -> Iterator[Found | Problem]:
             if number is None:
                 yield Problem(name, "left out: its name does not end in its number in the series")
                 continue
-            marks = tuple(boxed(folder.name, box) for box in boxes[int(number[1])])
+            marks = tuple(boxed(folder.name, box) for box in boxes.pop(int(number[1]), ()))
             yield Found(name=name, path=path, marks=marks, about={"energy": "single", "output": "grey"})
+        if boxes:
+            missing = ", ".join(str(number) for number in sorted(boxes)[:_NAMED])
+            yield Problem(
+                name_below(root, folder / _GROUND_TRUTH),
+                f"boxes of {len(boxes)} images that are missing left out: {missing}; restore the images",
+            )
 
 
 def _boxes(root: Path, path: Path) -> dict[int, list[tuple[float, float, float, float]]]:

@@ -21,8 +21,10 @@ from datasets.formats.entries import (
     boxed,
     finite,
     image_paths,
+    in_order,
     name_below,
     need_folder,
+    orphans,
     read_inside,
     unreadable,
 )
@@ -40,24 +42,31 @@ def read_opixray(source: Path) -> Iterator[Found | Problem]:
     splits = [split for split in ("train", "test") if (root / split / f"{split}_image").is_dir()]
     if not splits:
         raise CatalogueError(f"{root}: holds neither train/train_image nor test/test_image; name the OPIXray folder")
+    used: set[Path] = set()
     for split in splits:
         for path in image_paths(root / split / f"{split}_image"):
             file = root / split / f"{split}_annotation" / f"{path.stem}.txt"
+            used.add(file)
             try:
                 text = read_inside(root, file, ANNOTATION_BYTES).decode("utf-8")
             except (AnnotationError, UnicodeDecodeError) as error:
                 yield Problem(name_below(root, path), f"left out: {name_below(root, file)}: {error}")
                 continue
-            marks = [_mark(line, f"line {number}") for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+            lines = enumerate(text.splitlines(), start=1)
+            marks = [_mark(line, path.name, f"line {number}") for number, line in lines if line.strip()]
             yield Found(name=name_below(root, path), path=path, marks=tuple(marks), about={"split": split})
+        texts = in_order(root / split / f"{split}_annotation", frozenset({".txt"}))
+        yield from orphans(root, texts, used)
 
 
-def _mark(line: str, where: str) -> Mark:
+def _mark(line: str, image: str, where: str) -> Mark:
     words = line.split()
     label = words[1] if len(words) == 6 and words[1].isprintable() else ""
     try:
         if not label:
             raise AnnotationError(f"{where}: expected a name, a label and four numbers, got {line[:80]!r}")
+        if words[0] != image:
+            raise AnnotationError(f"{where}: is of the image {words[0][:80]!r}; correct the file")
         x0, y0, x1, y1 = (finite(word, where) for word in words[2:])
     except AnnotationError as error:
         return unreadable(label, error)

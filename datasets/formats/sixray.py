@@ -24,6 +24,7 @@ from datasets.formats.entries import (
     in_order,
     name_below,
     need_folder,
+    orphans,
     read_inside,
 )
 from datasets.formats.voc import parse_voc
@@ -63,8 +64,7 @@ def read_sixray(source: Path) -> Iterator[Found | Problem]:
             yield Problem(name_below(root, file), f"left out: {error}")
             continue
         yield Found(name=name, path=path, marks=marks, about={**about, "split": split_of.get(path.stem)})
-    for file in files.values():
-        yield Problem(name_below(root, file), "left out: its image is missing")
+    yield from orphans(root, files.values(), ())
 
 
 def _splits(root: Path) -> dict[str, str | None]:

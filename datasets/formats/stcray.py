@@ -22,8 +22,10 @@ from datasets.formats.entries import (
     Mark,
     boxed,
     image_paths,
+    in_order,
     name_below,
     need_folder,
+    orphans,
     read_inside,
     unreadable,
 )
@@ -47,8 +49,10 @@ def read_stcray(source: Path) -> Iterator[Found | Problem]:
             f"{root}: holds neither {_SPLITS[0][0]}/Images nor {_SPLITS[1][0]}/Images; name the folder above them"
         )
     for part, split in parts:
+        used: set[Path] = set()
         for path in image_paths(part / "Images"):
             file = (part / "Json_BB" / path.relative_to(part / "Images")).with_suffix(".json")
+            used.add(file)
             name = name_below(root, path)
             about: dict[str, object] = {"split": split}
             if not file.exists() and folded(path.parent.name).endswith("nonthreat"):
@@ -62,6 +66,7 @@ def read_stcray(source: Path) -> Iterator[Found | Problem]:
                 yield Problem(name, f"left out: {name_below(root, file)}: {error}")
                 continue
             yield Found(name=name, path=path, marks=tuple(marks), about=about)
+        yield from orphans(root, in_order(part / "Json_BB", frozenset({".json"})), used)
 
 
 def _mark(value: object, where: str) -> Mark:

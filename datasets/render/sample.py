@@ -14,7 +14,7 @@ from datasets.render.projector import View
 from datasets.render.recipe import Recipe
 from datasets.render.scanner import Footprint, random_profile, scan
 from datasets.render.scene import compose
-from datasets.render.solids import Phantom
+from datasets.render.solids import Phantom, corners_of
 from datasets.samples import Annotation, Sample
 
 __all__ = ["VIEWS", "annotations_of", "parcel_rng", "render_parcel", "render_sample"]
@@ -97,8 +97,7 @@ def annotations_of(
 
 def _graded(mark: Annotation, phantom: Phantom, footprint: Footprint, view: str, complexity: float) -> Annotation:
     """Return the annotation with what makes it hard to see."""
-    corners = np.concatenate([solid.triangles_mm.reshape(-1, 3) for solid in phantom.solids])
-    turned_away = round(view_difficulty(corners, np.eye(3)[AXIS_OF_VIEW[view]]), 4)
+    turned_away = round(view_difficulty(corners_of(phantom), np.eye(3)[AXIS_OF_VIEW[view]]), 4)
     superposition = round(footprint.superposition, 4)
     level = level_of(turned_away, superposition, complexity)
     return replace(mark, view_difficulty=turned_away, superposition=superposition, difficulty=level)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.difficulty import superposition_of
 from datasets.render.colour_maps import ColourTable, show_colour, show_grey
 from datasets.render.projector import FanGeometry, Projection, bounds_mm, project, projected_bounds
 from datasets.render.scanner_profiles import ScannerProfile, random_profile
@@ -192,9 +193,8 @@ def _footprint(
     present = ideal[(slice(None), *place)][:, mask]
     visible = tells_apart(without, present, profile.sensor, profile.display.black_attenuation)
     xyxy = (float(left), float(top), float(left + mask.shape[1]), float(top + mask.shape[0]))
-    taken = 1.0 - float(without[1].mean())
     return Footprint(
-        index, xyxy, mask, float(visible.mean()), int(mask.sum()), inside < 1.0, inside, min(max(taken, 0.0), 1.0)
+        index, xyxy, mask, float(visible.mean()), int(mask.sum()), inside < 1.0, inside, superposition_of(without)
     )
 
 

@@ -19,7 +19,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from datasets.render.compiled import compiled
 
-__all__ = ["Phantom", "Solid", "box", "cylinder", "ellipsoid", "extrude", "frustum", "lathe", "sweep", "tube"]
+__all__ = [
+    "Phantom",
+    "Solid",
+    "box",
+    "corners_of",
+    "cylinder",
+    "ellipsoid",
+    "extrude",
+    "frustum",
+    "lathe",
+    "sweep",
+    "tube",
+]
 
 _Points: TypeAlias = NDArray[np.float64]
 
@@ -171,6 +183,11 @@ def sweep(path_mm: ArrayLike, radius_mm: float, material: str, *, sides: int = 8
             first, second = (ring, following) if sign > 0 else (following, ring)
             pieces.append(np.stack([np.broadcast_to(centre, ring.shape), first, second], axis=1))
     return _solid(pieces, material)
+
+
+def corners_of(phantom: Phantom) -> NDArray[np.float32]:
+    """Return the (N, 3) corners of all triangles of a phantom, in mm."""
+    return np.concatenate([solid.triangles_mm.reshape(-1, 3) for solid in phantom.solids])
 
 
 def box(size_mm: Sequence[float], material: str) -> Solid:

@@ -124,12 +124,12 @@ def test_damaged_images_are_listed_and_left_out(export: tuple[Path, dict[str, An
     listed = {problem.file: problem.reason for problem in problems}
     assert set(listed) == {
         *(f"images/{number}.png" for number in (0, 1, 2, 4)),
-        "image 6",
+        "annotations.json image 6",
         "images/link.png",
-        "image 10",
+        "annotations.json image 10",
     }
     assert "the file is missing" in listed["images/2.png"]
-    assert "leaves its folder" in listed["image 6"]
+    assert "leaves its folder" in listed["annotations.json image 6"]
     assert "link that leaves" in listed["images/link.png"]
 
 

@@ -127,7 +127,7 @@ def test_a_name_that_climbs_is_refused(tmp_path: Path, write_image: Write, name:
     (folder / "annotations.json").write_text(json.dumps(document))
     catalogue, (problem,) = import_images("coco", folder, tmp_path / "out", OWN)
     assert [record.parcel_id for record in catalogue.records] == ["good.png"]
-    assert problem.file == "image 1"
+    assert problem.file == "annotations.json image 1"
     assert not problem.warning
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 from numpy.random import Generator
@@ -13,6 +14,8 @@ from datasets.render.solids import Phantom
 
 __all__ = ["CYLINDERS", "put_cylinder"]
 
+_SIDES: Final = 20
+
 
 def put_cylinder(
     into: Assembly, rng: Generator, origin_mm: tuple[float, float], *, radius: float, length: float, material: str,
@@ -21,12 +24,13 @@ def put_cylinder(
     """Put a chambered cylinder into an assembly, its rear face at `origin_mm`, its axis along +x."""
     angle = np.arange(chambers) * (2 * np.pi / chambers) + rng.uniform(0, 2 * np.pi)
     ring = radius - bore - rng.uniform(1.2, 2.2)
+    least = (ring + bore) / np.cos(np.pi / _SIDES) + 0.1  # else the chambers would cut through the bevelled ends
     into.turned(
-        [(radius * 0.96, 0), (radius, 1.5), (radius, length - 2), (radius * 0.93, length)],
+        [(max(radius * 0.96, least), 0), (radius, 1.5), (radius, length - 2), (max(radius * 0.93, least), length)],
         material,
         origin_mm,
         z=z,
-        sides=20,
+        sides=_SIDES,
     )
     x, y = origin_mm
     deep = length * rng.uniform(0.45, 0.7)

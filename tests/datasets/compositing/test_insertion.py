@@ -12,10 +12,12 @@ from datasets.compositing.files import Scan, read_scan
 from datasets.compositing.insertion import insert, overlay
 from datasets.compositing.look import Look
 from datasets.compositing.shadows import Shadow, shadow_of
+from datasets.difficulty import superposition_of
 from datasets.encoding import encode_dual_energy, encode_jpeg, encode_png
 from datasets.errors import InsertionError
 from datasets.render.colour_maps import ColourTable, GreyTable, show_colour, show_grey
 from datasets.render.projector import FanGeometry, project
+from datasets.render.scanner import scan
 from datasets.render.scanner_profiles import BASE_PROFILES
 from datasets.render.sensor import Sensor, measure
 from datasets.render.solids import Phantom, box, cylinder, tube
@@ -142,7 +144,7 @@ def test_pictures_of_every_profile_come_close_to_the_scan_of_both(shadow: Shadow
     assert miss[far].mean() < 0.3
 
 
-def test_annotations_tell_box_visibility_and_occlusion(shadow: Shadow) -> None:
+def test_annotations_tell_box_visibility_and_superposition(shadow: Shadow) -> None:
     look = Look("raw", sensor=replace(PERFECT, photons=(20000.0, 20000.0), scatter=0.004))
     sheet, lead = (
         ideal([Phantom("sheet", (box((330, 240, thickness), material),))])
@@ -154,12 +156,26 @@ def test_annotations_tell_box_visibility_and_occlusion(shadow: Shadow) -> None:
     assert (open_mark.label, open_mark.attributes) == ("handgun", ("polymer",))
     assert open_mark.area == len(rows)
     assert open_mark.visibility > 0.95
-    assert open_mark.occlusion is not None
-    assert open_mark.occlusion < 0.2
+    assert open_mark.superposition is not None
+    assert open_mark.superposition < 0.05
     assert hidden.visibility < 0.05
-    assert hidden.occlusion is not None
-    assert hidden.occlusion > 0.9
+    assert hidden.superposition is not None
+    assert hidden.superposition > 0.99
     assert "occluded" in hidden.attributes
+
+
+def test_superposition_is_the_renderers_and_counts_what_else_was_inserted(shadow: Shadow) -> None:
+    look = Look("raw", sensor=PERFECT)
+    benign, both = ideal(parcel()), ideal([*parcel(), threat()])
+    geometry = replace(BASE_PROFILES["line_grey"], pixel_mm=1.5)
+    (alone,) = overlay(raw(benign), look, [(shadow, (0, 0))]).annotations
+    rendered = superposition_of(benign[:, shadow.mask()])
+    assert alone.superposition == pytest.approx(rendered, abs=1e-3)
+    (_, over) = overlay(raw(benign), look, [(shadow, (0, 0))] * 2).annotations
+    assert over.superposition == pytest.approx(superposition_of(both[:, shadow.mask()]), abs=2e-3)
+    (found,) = scan([*parcel(), threat()], geometry, np.random.default_rng(0)).footprints
+    assert alone.superposition == pytest.approx(found.superposition, abs=0.05)  # seen from another place
+    assert alone.view_difficulty == pytest.approx(shadow.objects[0].view_difficulty)
 
 
 def test_a_shadow_over_the_border_is_cut_and_said_to_be(shadow: Shadow) -> None:

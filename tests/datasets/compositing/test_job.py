@@ -85,7 +85,7 @@ def test_inserted_catalogue_inherits_parcel_split_licence_and_says_where_it_come
         assert record.recipe
         marks = made.annotations_of(record)
         assert marks
-        assert all(mark.label in {"slide", "magazine"} and mark.occlusion is not None for mark in marks)
+        assert all(mark.label in {"slide", "magazine"} and mark.difficulty is not None for mark in marks)
     assert len(used) == 6  # every benign scan has its turn
     assert main(["catalogue", "check", str(out)]) == 0
     assert Look.load(out / "look.json") == Look.load(look)

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from datasets.compositing.displays import read_colour, read_grey
-from datasets.compositing.estimate import estimate_look
+from datasets.compositing.estimate import BENIGN_ATTENUATIONS, estimate_look
 from datasets.compositing.look import Look
 from datasets.encoding import encode_dual_energy, encode_png
 from datasets.errors import CatalogueError
@@ -82,8 +82,16 @@ def scans(count: int, sensor: Sensor) -> list[NDArray[np.float32]]:
 
 
 @pytest.mark.parametrize("name", ["amber_navy", "pure_blue", "line_grey"])
-def test_an_estimated_look_reads_attenuation_about_right(name: str, tmp_path: Path) -> None:
-    """Within a factor of three at middling attenuation, monotone, with the true background and noise of its order."""
+def test_an_estimated_look_is_off_by_as_much_as_the_site_differs_from_rendered_parcels(
+    name: str, tmp_path: Path
+) -> None:
+    """Pictures do not state their scale: parcels twice as dense shown by a table twice as black look the same.
+
+    So what is read may be off by as much as these scans are denser or thinner than rendered parcels, and by what no
+    benign scan tells: the gamma (at a sixth of the dense tenth's attenuation a table of 0.5 or 0.85 in place of a
+    middling one is a factor of 1.7 or 1.5) and the display's local contrast (up to 1.18). It must be monotone, with the
+    true background and with noise of its order.
+    """
     profile = BASE_PROFILES[name]
     display = profile.display
     sensor = replace(profile.sensor, photons=(12_000.0, 12_000.0))
@@ -110,7 +118,10 @@ def test_an_estimated_look_reads_attenuation_about_right(name: str, tmp_path: Pa
     true, seen = np.concatenate(wanted), np.concatenate(found)
     middling = (true > 0.2) & (true < 2.0)
     assert np.corrcoef(true[middling], seen[middling])[0, 1] > 0.9
-    assert 1 / 3 < np.median(seen[middling] / true[middling]) < 3.0
+    matter = true[true > 0.05]
+    excess = [taken / np.percentile(matter, share) for share, taken in BENIGN_ATTENUATIONS.items()]
+    low, high = min(excess) / (1.7 * 1.18), max(excess) * 1.5 * 1.18
+    assert low < np.median(seen[middling] / true[middling]) < high
     if isinstance(look.display, ColourTable) and isinstance(display, ColourTable):
         assert np.abs(np.subtract(look.display.background_rgb, display.background_rgb)).max() <= 2
 

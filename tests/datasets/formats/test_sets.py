@@ -262,6 +262,75 @@ def test_research_only_is_lifted_only_with_a_licence(tmp_path: Path, capsys: pyt
     assert not Catalogue.load(tmp_path / "out").info.research_only
 
 
+def replace_in_annotations(root: Path, old: str, new: str) -> None:
+    """Replace a text in every annotation file, which must hold it somewhere."""
+    files = [path for path in root.rglob("*") if path.suffix in {".json", ".xml", ".txt"} and old in path.read_text()]
+    assert files
+    for path in files:
+        path.write_text(path.read_text().replace(old, new))
+
+
+# What each layout says of an image that is gone though something is annotated in it, and how a name there can climb.
+GONE = {
+    "clcxray": ("val2017/xray_00002.png", "val2017/xray_00002.png: left out: the file is missing"),
+    "dvxray": ("DvXray_Positive_Samples/P00001_SD.png", "P00001_SD.png: left out: the file is missing"),
+    "gdxray": ("Baggages/B0049/B0049_0001.png", "boxes of 1 images that are missing left out: 1; restore the images"),
+    "opixray": ("train/train_image/009651.jpg", "train_annotation/009651.txt: left out: its image is missing; restore"),
+    "pidray": ("hidden/xray_00001.png", "hidden/xray_00001.png: left out: the file is missing"),
+    "pixray": ("test/xray_00001.png", "test/xray_00001.png: left out: the file is missing"),
+    "sixray": ("20/P00001.jpg", "Annotation/P00001.xml: left out: its image is missing; restore the image or remove"),
+    "stcray": (
+        "STCray_TestSet/Images/Class 2_Gun/0.jpg",
+        "Class 2_Gun/0.json: left out: its image is missing; restore",
+    ),
+}
+CLIMBING = {
+    "clcxray": ('"xray_00002.png"', "_val2017.json image 1: left out: file name '../../secret.png' leaves its folder"),
+    "pidray": ('"xray_00002.png"', "_train.json image 1: left out: file name '../../secret.png' leaves its folder"),
+    "pixray": ('"xray_00002.png"', "_train.json image 1: left out: file name '../../secret.png' leaves its folder"),
+    "opixray": ("009651.jpg", "009651.jpg: left out: line 1: is of the image '\"../../secret.png\"'; correct the file"),
+}
+
+
+@pytest.mark.parametrize("layout", sorted(MADE))
+def test_what_is_damaged_or_gone_is_said_and_the_rest_is_imported(
+    layout: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "set"
+    MADE[layout](root)
+    gone, said = GONE[layout]
+    (root / gone).unlink()
+    cut = next(path for path in sorted(root.rglob("*")) if path.suffix in {".png", ".jpg"} and path != root / gone)
+    two_only = layout in {"gdxray", "opixray"}  # of its two usable images one must stay
+    if not two_only:
+        cut.write_bytes(cut.read_bytes()[:100])
+    assert main(["catalogue", "import", layout, str(root), str(tmp_path / "out")]) == 1
+    out = capsys.readouterr().out
+    assert said in out
+    if not two_only:
+        assert f"{cut.relative_to(root)}: left out: the {cut.suffix[1:].replace('jpg', 'jpeg').upper()} is cut" in out
+    assert not [problem for problem in check_catalogue(tmp_path / "out") if not problem.warning]
+
+
+@pytest.mark.parametrize("layout", sorted(CLIMBING))
+def test_a_name_that_climbs_is_refused_in_every_layout_that_states_names(
+    layout: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "set"
+    MADE[layout](root)
+    picture(tmp_path.parent / "secret.png", 77)
+    old, said = CLIMBING[layout]
+    replace_in_annotations(root, old, '"../../secret.png"')
+    words = ["catalogue", "import", layout, str(root), str(tmp_path / "out")]
+    if layout == "opixray":  # its labels are all left out, and with them their faults, unless they are wanted
+        words += ["--map", "Folding_Knife=slide"]
+        assert main(words) == 2
+        assert said in capsys.readouterr().err
+        return
+    assert main(words) == 1
+    assert said in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
 def test_a_folder_of_another_layout_is_refused_with_what_was_looked_for(
     layout: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
