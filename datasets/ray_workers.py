@@ -56,7 +56,8 @@ def ray_pool(address: str, jobs: int) -> Iterator[Pool]:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **(local if address == "local" else {}))
     except (RayError, OSError, RuntimeError, ValueError, AssertionError) as error:
         ray.shutdown()
-        raise JobError(f"--ray {address}: {_first_line(error)}; {_how_to_start(address)}") from None
+        advice = _HOW_TO_ENTER if "uthent" in str(error) else _how_to_start(address)
+        raise JobError(f"--ray {address}: {_first_line(error)}; {advice}") from None
     run = ray.remote(num_cpus=1, max_retries=_RETRIES)(_run)
     versions = _versions()
 
@@ -77,6 +78,7 @@ def ray_pool(address: str, jobs: int) -> Iterator[Pool]:
 
 
 _GO_ON: Final = "run the same command again to continue"
+_HOW_TO_ENTER: Final = "the cluster wants its token: set RAY_AUTH_MODE=token, and put it into ~/.ray/auth_token"
 
 
 def _processes() -> int:

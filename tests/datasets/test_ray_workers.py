@@ -23,7 +23,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 RECIPE = "{name: small, views: 2, long_side_px: [96, 128], max_triangles: 20000, firearm_share: 0.5, pseudo_colour_share: 1}\n"
 COUNT = 6
-_QUIET = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+# Without authentication, so that no token of the user's own clusters is read or made.
+_QUIET = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
 
 
 def free_port() -> int:
@@ -53,7 +54,7 @@ class Cluster:
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         words = ["--port", self.port, "--ray-client-server-port", free_port(), "--num-cpus", 2, "--temp-dir", folder]
-        words += ["--object-store-memory", 80_000_000, "--node-ip-address", "127.0.0.1", "--include-dashboard=false"]
+        words += ["--object-store-memory", 80_000_000, "--include-dashboard=false"]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *map(str, words)],
             env=_QUIET,
