@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ImageError("no image to measure with: name one, as in `parcelray bench latency scan.png`")
     figures = measure([path.read_bytes() for path in paths], arguments.model, arguments.count, arguments.sessions)
     print_table(
-        f"One view, model {figures['model']} at {figures['input_size_px']} px, {arguments.count} runs, one thread",
+        f"One view, model {figures['model']} at {figures['looks']} px, {arguments.count} runs, one thread",
         ["stage", "p50 ms", "p95 ms", "p99 ms"],
         [[name, *(row[key] for key in ("p50_ms", "p95_ms", "p99_ms"))] for name, row in figures["stages"].items()],
     )
@@ -53,7 +53,8 @@ def measure(images: Sequence[bytes], model: Path | None, count: int, sessions: i
         marks = [time.perf_counter()]
         image_rgb = decode(data)
         marks.append(time.perf_counter())
-        letterbox(image_rgb, detector.card.input_size_px)
+        for look in detector.looks:
+            letterbox(image_rgb, look.size_px)
         marks.append(time.perf_counter())
         detector.detect(image_rgb)
         marks.append(time.perf_counter())
@@ -71,7 +72,7 @@ def measure(images: Sequence[bytes], model: Path | None, count: int, sessions: i
     return {
         "model": f"{detector.card.name} {detector.card.version}",
         "model_sha256": detector.model_sha256,
-        "input_size_px": detector.card.input_size_px,
+        "looks": " and ".join(f"{look.size_px}{'m' if look.mirrored else ''}" for look in detector.looks),
         "count": count,
         "sessions": sessions,
         "stages": {

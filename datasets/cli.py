@@ -51,7 +51,7 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same bytes (default 0)")
     add_workers(parser)
     parser.add_argument(
-        "--recipe", metavar="FILE", help="a recipe file, or a preset: train, calibration, test, reference"
+        "--recipe", metavar="FILE", help="a recipe file, or a preset: train, bags, benign, calibration, test, reference"
     )
     parser.set_defaults(task_function=_render)
 

@@ -18,7 +18,7 @@ from datasets.hashing import sha256_of
 from datasets.records import SOURCE_KINDS, ImageRecord, Split
 from datasets.samples import Annotation
 
-__all__ = ["Duplicate", "Merged", "merge_catalogues"]
+__all__ = ["Duplicate", "Merged", "copy_image", "merge_catalogues"]
 
 # An image that was kept for a test in one catalogue must not be trained on because of another.
 _STRICTEST_FIRST: Final[tuple[Split, ...]] = ("test", "val", "train")
@@ -101,7 +101,7 @@ def merge_catalogues(
                 duplicates.append(Duplicate(str(part.path_of(record)), first.file_name, same))
             else:
                 new = _taken_over(part, record, f"{folders[number]}/{record.file_name}", parcel)
-                _copy(part.path_of(record), out / "images" / new.file_name, record)
+                copy_image(part.path_of(record), out / "images" / new.file_name, record)
                 kept[record.sha256] = (new, marks)
                 items.append((new, marks))
             done += 1
@@ -135,7 +135,12 @@ def _taken_over(part: Catalogue, record: ImageRecord, file_name: str, parcel: st
     )
 
 
-def _copy(source: Path, target: Path, record: ImageRecord) -> None:
+def copy_image(source: Path, target: Path, record: ImageRecord) -> None:
+    """Copy an image whose bytes are still those that its record names.
+
+    Raises:
+        CatalogueError: it is missing or was changed.
+    """
     try:
         data = source.read_bytes()
     except OSError as error:

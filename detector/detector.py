@@ -16,16 +16,18 @@ from numpy.typing import NDArray
 from detector.detections import MAX_DETECTIONS, Detections
 from detector.errors import ModelCardError, ModelError
 from detector.familiarity import Familiarity
+from detector.fusion import UNSEEN, fuse
 from detector.letterbox import PAD_VALUE, letterbox
-from detector.model_card import ModelCard, read_card, verify_seal
+from detector.model_card import Look, ModelCard, read_card, verify_seal
 from detector.session import OnnxSession, Session
-from detector.yolo_head import decode_output
+from detector.yolo_head import Decoded, decode_output
 
 __all__ = ["MIN_SCORE", "SHIPPED_MODEL", "Detector"]
 
 SHIPPED_MODEL: Final = Path(__file__).with_name("models") / "parcelray-nano.onnx"
 MIN_SCORE: Final = 0.01
 _MAX_MODEL_BYTES: Final = 1 << 30
+_STRIDE_PX: Final = 32  # of the network's coarsest grid: the sides of its input are multiples of it
 
 
 class Detector:
@@ -34,6 +36,7 @@ class Detector:
     Attributes:
         card: what the model says about itself.
         model_sha256: SHA-256 of the model file, hex.
+        looks: how it looks at a view; what several looks find is fused.
     """
 
     def __init__(self, session: Session | Sequence[Session], card: ModelCard, model_sha256: str) -> None:
@@ -50,6 +53,8 @@ class Detector:
             self._idle.put(one)
         pairs = [card.score_calibration.get(label, (1.0, 0.0)) for label in card.classes]
         self._familiarity = Familiarity.from_dict(card.familiarity) if card.familiarity else None
+        self.looks = card.looks or (Look(card.input_size_px),)
+        self._fixed_size = None not in sessions[0].input_shape[2:]
         self._slope, self._offset = np.array(pairs, np.float64).T
 
     @classmethod
@@ -118,17 +123,30 @@ class Detector:
             self._idle.put(session)
 
     def _look(self, session: Session, image_rgb: NDArray[np.uint8], min_score: float) -> Detections:
-        canvas, place = letterbox(image_rgb, self.card.input_size_px)
-        blob = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
         floors = _sigmoid((_logit(np.full(len(self._slope), min_score)) - self._offset) / self._slope)
-        # A hair lower, so that rounding on the way there and back loses nothing; the exact cut comes last.
-        output = session.run(blob)
-        boxes, labels, scores = decode_output(output, self.card.head, floors - 1e-6, self.card.input_size_px)
+        if len(self.looks) == 1:
+            # A hair lower, so that rounding on the way there and back loses nothing; the exact cut comes last.
+            boxes, labels, scores = self._run(session, image_rgb, self.looks[0], floors - 1e-6)
+        else:
+            # A fused score depends on what all looks say, so every look is asked for all that it may count for.
+            lowest = np.full(len(floors), UNSEEN)
+            boxes, labels, scores = fuse([self._run(session, image_rgb, look, lowest) for look in self.looks])
         calibrated = _sigmoid(self._slope[labels] * _logit(scores) + self._offset[labels])
-        boxes = place.to_view(boxes)
-        keep = (calibrated >= min_score) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        keep = calibrated >= min_score
         found = Detections.of(boxes[keep], labels[keep], calibrated[keep])
         return Detections(found.xyxy[:MAX_DETECTIONS], found.label_ids[:MAX_DETECTIONS], found.scores[:MAX_DETECTIONS])
+
+    def _run(self, session: Session, image_rgb: NDArray[np.uint8], look: Look, floors: NDArray[np.float64]) -> Decoded:
+        """Return what one look finds, in pixels of the view."""
+        view = image_rgb[:, ::-1] if look.mirrored else image_rgb
+        canvas, place = letterbox(view, look.size_px, 0 if self._fixed_size else _STRIDE_PX)
+        blob = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+        boxes, labels, scores = decode_output(session.run(blob), self.card.head, floors, place.canvas_wh)
+        boxes = place.to_view(boxes)
+        if look.mirrored:
+            boxes[:, [0, 2]] = image_rgb.shape[1] - boxes[:, [2, 0]]
+        solid = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        return boxes[solid], labels[solid], scores[solid]
 
 
 def _read(file: Path, *, shipped: bool) -> bytes:
@@ -147,10 +165,16 @@ def _read(file: Path, *, shipped: bool) -> bytes:
 
 
 def _check_shapes(session: Session, card: ModelCard) -> None:
-    size = card.input_size_px
     got = tuple(session.input_shape)
-    if len(got) != 4 or got[0] not in (1, None) or got[1:] != (3, size, size):
-        raise ModelCardError(f"the card says an input of (1, 3, {size}, {size}), the network takes {got}; export again")
+    sizes = {look.size_px for look in card.looks} or {card.input_size_px}
+    if (
+        len(got) != 4
+        or got[0] not in (1, None)
+        or got[1] != 3
+        or not all(side is None or {side} == sizes for side in got[2:])
+    ):
+        wanted = " and ".join(f"(1, 3, {size}, {size})" for size in sorted(sizes))
+        raise ModelCardError(f"the card says an input of {wanted}, the network takes {got}; export again")
     out = tuple(session.output_shape)
     axis, length = (1, 4 + len(card.classes)) if card.head == "raw" else (2, 6)
     if len(out) != 3 or out[0] not in (1, None) or out[axis] not in (length, None):

@@ -23,7 +23,9 @@ from detector.yolo_head import HEADS, Head
 __all__ = [
     "CARD_FORMAT",
     "CARD_KEY",
+    "MAX_LOOKS",
     "PREPROCESSING",
+    "Look",
     "ModelCard",
     "attach_card",
     "checksum_of",
@@ -34,10 +36,24 @@ __all__ = [
 
 CARD_KEY: Final = "parcelray_card"
 PREPROCESSING: Final = "letterbox114_rgb_unit"
-CARD_FORMAT: Final = 2  # 1 had no familiarity
+CARD_FORMAT: Final = 3  # 1 had no familiarity, 2 no looks
+MAX_LOOKS: Final = 8
 _UNSEALED: Final = "0" * 64
 _SEAL_FIELD: Final = re.compile(rb'"weights_sha256": ?"([0-9a-f]{64})"')
 _METADATA_PROPS_TAG: Final = 14 << 3 | 2  # repeated StringStringEntryProto metadata_props = 14, in onnx.proto
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One run of the network on a view; what several looks find is fused, see `detector.fusion`.
+
+    Attributes:
+        size_px: longer side of the view in the canvas.
+        mirrored: left and right are exchanged.
+    """
+
+    size_px: int
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +64,7 @@ class ModelCard:
         name: such as "parcelray-nano".
         version: the model's own version.
         classes: the network's labels in output order: `detector.taxonomy.LABELS`, or its beginning in an older model.
-        input_size_px: side of the square canvas.
+        input_size_px: side of the square canvas that the network was exported for.
         head: which output layout, see `detector.yolo_head`.
         thresholds: operating point -> label -> lowest score that alarms, for every class.
         operating_point: the name of the default operating point.
@@ -59,6 +75,7 @@ class ModelCard:
         notes: what a user must know.
         score_calibration: label -> (a, b): scores become sigmoid(a * logit(score) + b); absent labels stay as they are.
         familiarity: see `detector.familiarity`; empty where views are not checked.
+        looks: how the network looks at a view; empty: once, at `input_size_px`.
         card_format: grows with the fields; older software refuses newer cards by name instead of by a missing field.
         preprocessing: how a view becomes the network's input; one way exists.
         weights_sha256: the seal; zeros before sealing.
@@ -78,6 +95,7 @@ class ModelCard:
     notes: str = ""
     score_calibration: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     familiarity: Mapping[str, Any] = field(default_factory=dict)
+    looks: tuple[Look, ...] = ()
     card_format: int = 1
     preprocessing: str = PREPROCESSING
     weights_sha256: str = _UNSEALED
@@ -85,8 +103,7 @@ class ModelCard:
     def __post_init__(self) -> None:
         if not self.classes or tuple(self.classes) != LABELS[: len(self.classes)]:
             raise ModelCardError(f"expected the classes {', '.join(LABELS)}, got {', '.join(self.classes) or 'none'}")
-        if self.input_size_px < 32 or self.input_size_px > 4096:
-            raise ModelCardError(f"expected an input size of 32..4096 pixels, got {self.input_size_px}")
+        self._check_sizes()
         if self.head not in HEADS:
             raise ModelCardError(f"expected a head of {' or '.join(HEADS)}, got {self.head!r}")
         if self.preprocessing != PREPROCESSING:
@@ -104,6 +121,13 @@ class ModelCard:
                 raise ModelCardError(
                     f"expected calibration of known labels by finite (a, b), a > 0; got {(slope, offset)} for {label!r}"
                 )
+
+    def _check_sizes(self) -> None:
+        for size in (self.input_size_px, *(look.size_px for look in self.looks)):
+            if not 32 <= size <= 4096:
+                raise ModelCardError(f"expected an input size of 32..4096 pixels, got {size}")
+        if len(self.looks) > MAX_LOOKS:
+            raise ModelCardError(f"expected at most {MAX_LOOKS} looks, got {len(self.looks)}")
 
     def _check_thresholds(self, point: str, values: Mapping[str, float]) -> None:
         if set(values) != set(self.classes):
@@ -147,6 +171,9 @@ class ModelCard:
             values["score_calibration"] = {
                 str(label): (float(a), float(b)) for label, (a, b) in values.get("score_calibration", {}).items()
             }
+            values["looks"] = tuple(
+                Look(int(look["size_px"]), bool(look["mirrored"])) for look in values.get("looks", ())
+            )
             return cls(**values)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelCardError(f"the card cannot be read ({type(error).__name__}: {error}); export again") from error

@@ -30,7 +30,7 @@ def decode_output(
     output: NDArray[np.float32],
     head: Head,
     floors: NDArray[np.float64],
-    size_px: int,
+    canvas_wh: tuple[int, int],
     nms_iou: float = NMS_IOU,
 ) -> Decoded:
     """Return boxes (N, 4) on the canvas, label ids (N,) and scores (N,), highest score first.
@@ -39,7 +39,7 @@ def decode_output(
         output: what the session returned.
         head: which of the two layouts it has.
         floors: (classes,) lowest score of each class that is still of interest.
-        size_px: side of the canvas; boxes are clipped to it and empty ones dropped.
+        canvas_wh: width and height of the canvas; boxes are clipped to it and empty ones dropped.
         nms_iou: of two boxes of one class that overlap more than this the weaker one is dropped (raw head only).
 
     Raises:
@@ -54,7 +54,7 @@ def decode_output(
     if not np.isfinite(output).all():
         raise InferenceError("the network returned values that are not finite; the model file is damaged: export again")
     boxes, labels, scores = _raw(output[0], floors) if head == "raw" else _end_to_end(output[0], floors)
-    boxes = boxes.clip(0.0, size_px)
+    boxes = boxes.clip(0.0, np.array([*canvas_wh, *canvas_wh], np.float64))
     solid = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     boxes, labels, scores = boxes[solid], labels[solid], scores[solid]
     order = np.argsort(-scores, kind="stable")[:_MAX_CANDIDATES]

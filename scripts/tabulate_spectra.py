@@ -14,17 +14,29 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls  # type: ignore[import-untyped]
 
 from datasets.render.materials import MATERIALS
-from datasets.render.spectra import DETECTOR_PAIRS, TUBE_VOLTAGES_KV, Response, attenuation_table_per_mm, response
+from datasets.render.spectra import (
+    DETECTOR_PAIRS,
+    PANEL_SCREENS,
+    PANEL_VOLTAGES_KV,
+    TUBE_VOLTAGES_KV,
+    Response,
+    attenuation_table_per_mm,
+    response,
+)
 
 OUT = Path("datasets/render/data/spectra.npz")
 EDGES_KEV = np.concatenate([np.arange(10.0, 88.0, 2.0), [88.0], np.arange(90.0, 162.0, 2.0)])
 WORST_LOG_ERROR = 0.004
+SETTINGS = (
+    *((kvp, pair) for kvp in TUBE_VOLTAGES_KV for pair in DETECTOR_PAIRS),
+    *((kvp, screen) for kvp in PANEL_VOLTAGES_KV + TUBE_VOLTAGES_KV for screen in PANEL_SCREENS),
+)
 
 
 def main() -> None:
     """Write the spectra, then, with them in place, the few energies."""
     columns: dict[str, NDArray[np.float64]] = {}
-    for kvp in TUBE_VOLTAGES_KV:
+    for kvp in PANEL_VOLTAGES_KV + TUBE_VOLTAGES_KV:
         tube = spekpy.Spek(kvp=kvp, th=20, dk=0.5, z=100)
         tube.filter("Al", 3.0)
         energy, fluence = tube.get_spectrum()
@@ -35,15 +47,18 @@ def main() -> None:
         columns[f"fluence_{kvp}"] = share[kept] / share.sum()
     OUT.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(OUT, allow_pickle=False, **columns)
-    for kvp in TUBE_VOLTAGES_KV:
-        for pair in DETECTOR_PAIRS:
-            columns[pair.key(kvp)] = few(response(kvp, pair))
+    for kvp, pair in SETTINGS:
+        columns[pair.key(kvp)] = few(response(kvp, pair))
     np.savez_compressed(OUT, allow_pickle=False, **columns)
 
 
 def few(seen: Response) -> NDArray[np.float64]:
     """Return (3, K) energies and the weights of low and high at them."""
-    beam = np.exp(-mixtures(seen, 1500))
+    single = bool((seen.weights[0] == seen.weights[1]).all())
+    beam = np.exp(-mixtures(seen, 6000, 80.0) if single else -mixtures(seen, 1500, 12.0))
+    limit = WORST_LOG_ERROR / 2 if single else WORST_LOG_ERROR
+    if single:  # at low voltages the beam hardens so much that the mean depth says little of what comes through
+        beam = beam[beam @ seen.weights[0] > np.exp(-12.5)]
     weights = seen.weights.astype(np.float64)
     kept, fitted, changed = np.arange(weights.shape[1]), weights, True
     while changed:
@@ -51,7 +66,7 @@ def few(seen: Response) -> NDArray[np.float64]:
         for candidate in np.argsort(fitted.max(axis=0))[:8]:
             rest = np.delete(kept, candidate)
             new, error = fit(beam, weights, rest)
-            if error < WORST_LOG_ERROR:
+            if error < limit:
                 kept, fitted, changed = rest, new, True
                 break
     return np.vstack([seen.energies_kev[kept], fitted])
@@ -70,15 +85,15 @@ def fit(
     return np.array(fitted), worst
 
 
-def mixtures(seen: Response, count: int) -> NDArray[np.float64]:
-    """Return (count, B) optical depths of random mixtures of up to three materials, up to 12 in the mean."""
+def mixtures(seen: Response, count: int, deepest: float) -> NDArray[np.float64]:
+    """Return (count, B) optical depths of random mixtures of up to three materials, up to `deepest` in the mean."""
     rng = np.random.default_rng(1)
     table = attenuation_table_per_mm(sorted(MATERIALS), seen).astype(np.float64)
     per_depth = table / (table @ seen.weights[1].astype(np.float64))[:, None]
     depths = []
     for _ in range(count):
         chosen = rng.integers(0, len(table), rng.integers(1, 4))
-        depths.append(rng.uniform(0.02, 12.0) * (rng.dirichlet(np.ones(len(chosen))) @ per_depth[chosen]))
+        depths.append(rng.uniform(0.02, deepest) * (rng.dirichlet(np.ones(len(chosen))) @ per_depth[chosen]))
     return np.array(depths)
 
 

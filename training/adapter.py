@@ -1,4 +1,4 @@
-"""The one file that names ultralytics: its trainer, its networks, its exporter, behind functions of our own.
+"""Ultralytics' trainer, networks and exporter behind functions of our own; its data sets are in `image_sets`.
 
 Importing this module prepares and imports ultralytics, which reads its environment at import: it must not look for
 updates, install packages or write settings into the user's home. Everything else in `training` imports this module
@@ -18,13 +18,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.images import decode
 from detector.taxonomy import LABELS
-from training.budget import PROGRESS_FILE, EpochOrder, Progress, planned_epochs, put_in_place
+from training.budget import PROGRESS_FILE, Progress, planned_epochs, put_in_place
 from training.config import RunConfig
 from training.environment import prepare_environment
+from training.epoch_order import EpochOrder, Pool
 from training.errors import ExportError, WeightsError
-from training.labelled import LabelledImage, RunData
+from training.fresh import FreshBatches
+from training.labelled import LabelledImage, RunData, load_fresh
 from training.scanner_look import scanner_look
 
 prepare_environment()
@@ -35,27 +36,17 @@ from training.vision_ops import provide_torchvision_ops  # noqa: E402
 
 provide_torchvision_ops()
 
-import ultralytics.data.base as image_reading  # noqa: E402
 from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
-from ultralytics.data.dataset import YOLODataset  # noqa: E402
 from ultralytics.engine.exporter import Exporter  # noqa: E402
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel, load_checkpoint  # noqa: E402
 from ultralytics.utils import LOGGER, SETTINGS  # noqa: E402
 
+from training.image_sets import ImageSet, Mixture, image_set  # noqa: E402
+
 __all__ = ["LOGGER", "Trainer", "export_onnx", "load_network", "raw_output", "save_slim"]
 
 
-def _read_view(path: str | Path, flags: int = 0) -> NDArray[np.uint8]:  # noqa: ARG001 - the replaced function's
-    """Return an image file as BGR, as the detector sees it; the library's own reader keeps the high byte of 16 bits.
-
-    Raises:
-        ImageError: the file cannot be decoded.
-    """
-    return np.ascontiguousarray(decode(Path(path).read_bytes())[..., ::-1])
-
-
-image_reading.imread = _read_view
 SETTINGS.update(sync=False)
 _NAMES: Final = dict(enumerate(LABELS))
 
@@ -92,27 +83,13 @@ def _as_float32(outputs: Any) -> Any:  # noqa: ANN401
     return outputs.float() if isinstance(outputs, torch.Tensor) else outputs
 
 
-class _CatalogueDataset(YOLODataset):  # type: ignore[misc]
-    """Images and boxes as `labelled` hands them over, instead of text files beside the images."""
-
-    def __init__(self, images: Sequence[LabelledImage], **options: Any) -> None:  # noqa: ANN401 - the base class's
-        self.images = images
-        super().__init__(img_path="", task="detect", **options)
-
-    def get_img_files(self, img_path: object) -> list[str]:  # noqa: ARG002 - the base class's signature
-        """Return the image files."""
-        return [str(image.path) for image in self.images]
-
-    def get_labels(self) -> list[dict[str, Any]]:
-        """Return boxes as normalised centre, width and height."""
-        return [image.as_label_entry() for image in self.images]
-
-
 class Trainer(DetectionTrainer):  # type: ignore[misc]
     """Ultralytics' trainer on our data, with a clock, short epochs and checkpoints that are never half written."""
 
-    def __init__(self, run: RunConfig, data: RunData, resume: Path | None = None) -> None:
-        self.run, self.run_data = run, data
+    def __init__(
+        self, run: RunConfig, data: RunData, resume: Path | None = None, fresh: FreshBatches | None = None
+    ) -> None:
+        self.run, self.run_data, self.fresh = run, data, fresh
         self.folder = Path(run.out)
         self.progress = Progress.load(self.folder / PROGRESS_FILE) if resume else Progress()
         self.asked_to_stop = False
@@ -126,6 +103,7 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         for event, action in (
             ("on_train_start", Trainer._settle),
             ("on_train_epoch_start", Trainer._follow_clock),
+            ("on_train_epoch_start", Trainer._take_fresh),
             ("on_train_batch_end", Trainer._heed_stop),
             ("on_fit_epoch_end", Trainer._report),
         ):
@@ -139,19 +117,41 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:  # noqa: ANN401
         """Return the data set of one split."""
-        return _CatalogueDataset(
-            self.run_data.train if img_path == "train" else self.run_data.val,
-            data=self.data,
-            imgsz=self.args.imgsz,
-            batch_size=batch,
-            augment=mode == "train",
-            hyp=self.args,
-            rect=mode == "val",
-            cache="ram" if self.run.cache_ram else None,
-            stride=32,
-            pad=0.0 if mode == "train" else 0.5,
-            prefix=f"{mode}: ",
-        )
+        if img_path == "val":
+            return self._images(self.run_data.val, mode, batch)
+        sources = [source.images for source in self.run_data.train]
+        if self.fresh is not None:
+            sources.append(self._fresh_images(self.fresh))
+        return Mixture([self._images(source, mode, batch) for source in sources])
+
+    def _images(self, images: Sequence[LabelledImage], mode: str, batch: int | None) -> ImageSet:
+        cache = "ram" if self.run.cache_ram else None
+        return image_set(images, mode, data=self.data, imgsz=self.args.imgsz, batch=batch, hyp=self.args, cache=cache)
+
+    def _fresh_images(self, fresh: FreshBatches) -> tuple[LabelledImage, ...]:
+        images, skipped = load_fresh(fresh.current)
+        for file, reason in skipped.items():
+            LOGGER.warning(f"skipped {file}: {reason}")
+        return images
+
+    def _pools(self, dataset: Mixture) -> tuple[Pool, ...]:
+        shares = [source.share for source in self.run_data.train]
+        new = self.run.fresh.share if self.run.fresh is not None else 0.0
+        pools = [Pool(size, share * (1 - new)) for size, share in zip(dataset.sizes, shares, strict=False)]
+        if self.fresh is not None:
+            pools.append(Pool(dataset.sizes[-1], new, self.fresh.number))
+        return tuple(pools)
+
+    def _take_fresh(self) -> None:
+        """Move on to the next batch of fresh renders where it is ready."""
+        if self.fresh is None or not self.fresh.advance():
+            return
+        loader = self.train_loader
+        images = self._fresh_images(self.fresh)
+        loader.dataset.replace_last(self._images(images, "train", self.batch_size), self.args)
+        loader.sampler.pools, loader.sampler.epoch = self._pools(loader.dataset), self.epoch
+        loader.reset()  # its processes hold the batch before
+        LOGGER.info(f"fresh renders: batch {self.fresh.number}, {len(images)} images")
 
     def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:  # noqa: ANN401, ARG002
         """Return the batches of one split: for training, one epoch after another in seeded order."""
@@ -162,7 +162,10 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
             batch_size = min(batch_size, images)
             wanted = self.run.epoch_images or images
             sampler = EpochOrder(
-                images, max(wanted // batch_size, 1) * batch_size, self.run.seed, self.progress.epochs_done
+                self._pools(dataset),
+                max(wanted // batch_size, 1) * batch_size,
+                self.run.seed,
+                self.progress.epochs_done,
             )
         workers = self.run.workers if mode == "train" else 0
         return InfiniteDataLoader(
@@ -380,15 +383,15 @@ def raw_output(network: Any, blob: NDArray[np.float32]) -> NDArray[np.float32]: 
     return np.asarray(output.numpy(), np.float32)
 
 
-def export_onnx(weights: Path, imgsz: int, opset: int) -> bytes:
-    """Return the network as ONNX bytes: float32, one image of `imgsz`, raw head.
+def export_onnx(weights: Path, imgsz: int, opset: int, *, any_size: bool = False) -> bytes:
+    """Return the network as ONNX bytes: float32, one image of `imgsz`, or of any sides that are multiples of 32.
 
     Raises:
         WeightsError: the weights cannot be read.
         ExportError: the exporter failed.
     """
     network = load_network(weights)
-    options = {"format": "onnx", "imgsz": imgsz, "opset": opset, "simplify": False, "dynamic": False}
+    options = {"format": "onnx", "imgsz": imgsz, "opset": opset, "simplify": False, "dynamic": any_size}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns about itself
         network.pt_path = str(Path(folder) / "model.pt")  # the exporter names its file after it

@@ -1,18 +1,15 @@
-"""How many epochs fit into a given time, and which images each epoch sees. Both survive a kill."""
+"""How many epochs fit into a given time, and how that knowledge and checkpoints survive a kill."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
-__all__ = ["PROGRESS_FILE", "EpochOrder", "Progress", "planned_epochs", "put_in_place"]
+__all__ = ["PROGRESS_FILE", "Progress", "planned_epochs", "put_in_place"]
 
 PROGRESS_FILE: Final = "progress.json"
 
@@ -55,31 +52,6 @@ def planned_epochs(progress: Progress, budget_s: float) -> int:
         return 100_000  # nothing measured yet: the first epoch runs with the first learning rate
     left = (budget_s - progress.elapsed_s) / progress.epoch_s
     return progress.epochs_done + max(1, math.floor(left + 0.5))
-
-
-class EpochOrder:
-    """Goes through `images` indices in seeded random order, `epoch_images` an epoch, no image twice before all once.
-
-    A function of seed and epoch alone, so that a resumed run goes on with the images that it has not seen.
-    """
-
-    def __init__(self, images: int, epoch_images: int, seed: int, first_epoch: int = 0) -> None:
-        self.images, self.epoch_images, self.seed, self.epoch = images, epoch_images, seed, first_epoch
-
-    def __len__(self) -> int:
-        return self.epoch_images
-
-    def __iter__(self) -> Iterator[int]:
-        """Yield the indices of the next epoch."""
-        start = self.epoch * self.epoch_images
-        self.epoch += 1
-        position = start
-        while position < start + self.epoch_images:
-            turn, offset = divmod(position, self.images)
-            order = np.random.default_rng([self.seed, turn]).permutation(self.images)
-            part = order[offset : offset + start + self.epoch_images - position]
-            position += len(part)
-            yield from (int(index) for index in part)
 
 
 def put_in_place(partial: Path, final: Path, *, keep: bool) -> None:

@@ -57,7 +57,7 @@ def model_card_page(card: ModelCard) -> str:
         "which to open. It never decides alone.",
         "",
         f"- Exported {card.created}, licence {card.licence}",
-        f"- Network input {card.input_size_px} x {card.input_size_px} pixels, head `{card.head}`",
+        f"- Network input {_looks(card)}, head `{card.head}`",
         f"- Trained on the catalogues with version {', '.join(f'`{v[:16]}`' for v in card.data_version.split())}",
         f"- Labels: {', '.join(card.classes)}",
         f"- Notes: {card.notes}" if card.notes else "",
@@ -152,3 +152,10 @@ def _figures(report: Mapping[str, Any]) -> dict[str, Any]:
 
 def _classes(classes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: {key: row[key] for key in _CLASS_KEYS if key in row} for name, row in classes.items()}
+
+
+def _looks(card: ModelCard) -> str:
+    if not card.looks:
+        return f"{card.input_size_px} x {card.input_size_px} pixels"
+    each = [f"{look.size_px} pixels{' mirrored' if look.mirrored else ''}" for look in card.looks]
+    return f"{' and '.join(each)} on the longer side, {len(each)} looks that vote"

@@ -34,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure on its test split and keep the figures in the card",
     )
     parser.add_argument("--imgsz", type=int, metavar="PX", help="side of the network's input; default: the run's")
+    parser.add_argument(
+        "--look",
+        action="append",
+        metavar="PX[m]",
+        default=[],
+        help="instead of --imgsz: look at each view at this size, 'm' for mirrored. Repeat for looks that vote",
+    )
     parser.add_argument("--name", help="of the model; default: the run's")
     parser.add_argument("--model-version", default=None, metavar="V", help="default: the software's version")
     parser.add_argument("--no-calibration", action="store_true", help="keep the network's scores as they are")
@@ -63,18 +70,21 @@ def run(arguments: argparse.Namespace) -> int:
     """Export; 0 when the file is written and loads."""
     from training.errors import ExportError
     from training.export import export, weights_of
-    from training.model_file import ExportOptions
+    from training.model_file import ExportOptions, parse_looks
     from training.operating_point import PROMISES, parse_promise
     from training.refit import add_reports, refit
 
     if arguments.imgsz is not None and (arguments.imgsz % 32 or arguments.imgsz < 64):
         raise ExportError(f"expected a multiple of 32 from 64 for --imgsz, got {arguments.imgsz}")
+    if arguments.look and (arguments.imgsz is not None or arguments.source.suffix == ".onnx"):
+        raise ExportError("--look exports weights, and takes the place of --imgsz")
     if arguments.report:
         add_reports(arguments.source, arguments.out, arguments.report)
         return 0
     options = ExportOptions(
         name=arguments.name,
         imgsz=arguments.imgsz,
+        looks=parse_looks(arguments.look),
         catalogues=tuple(arguments.catalogue),
         test_catalogues=tuple(arguments.test_catalogue),
         calibrate=not arguments.no_calibration,

@@ -13,9 +13,9 @@ import yaml
 
 from training.errors import RunConfigError
 
-__all__ = ["Augmentation", "RunConfig", "load_run", "parse_run", "with_overrides"]
+__all__ = ["Augmentation", "FreshRenders", "RunConfig", "load_run", "parse_run", "with_overrides"]
 
-_Section = TypeVar("_Section", "Augmentation", "RunConfig")
+_Section = TypeVar("_Section", "Augmentation", "FreshRenders", "RunConfig")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,34 @@ class Augmentation:
 
 
 @dataclass(frozen=True, slots=True)
+class FreshRenders:
+    """Parcels rendered beside the training, so that it never runs out of new ones; see `training.fresh`.
+
+    Attributes:
+        recipe: of the renders; a shipped one or a YAML file.
+        parcels: in a batch; training begins with the first one and moves on to the next when it is rendered.
+        share: of the images of an epoch.
+        seed: of the first batch; each batch has its own.
+        jobs: processes that render.
+    """
+
+    recipe: str = "train"
+    parcels: int = 1000
+    share: float = 0.5
+    seed: int = 0
+    jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class RunConfig:
     """One training run. Paths are relative to the working directory.
 
     Attributes:
         name: of the model, such as "parcelray-nano".
-        catalogues: folders of the catalogues; their train splits are joined, their val splits too.
+        catalogues: folder of each catalogue -> how often its images are drawn, relative to the others; None for all
+            of them: by the number of their images, which is what a plain list of folders means. Trained on are the
+            train splits, validated is on the val splits together.
+        fresh: renders made during the training; None: none.
         out: folder of the run: checkpoints, logs, plots.
         model: network, such as "yolo11n" or "yolo26n"; the letter is the size.
         weights: own checkpoint to start from; None starts from random weights.
@@ -104,8 +126,9 @@ class RunConfig:
     """
 
     name: str
-    catalogues: tuple[str, ...]
+    catalogues: Mapping[str, float | None]
     out: str
+    fresh: FreshRenders | None = None
     model: str = "yolo11n"
     weights: str | None = None
     imgsz: int = 320
@@ -138,7 +161,8 @@ class RunConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `parse_run` takes, for the run's folder and the model's card."""
-        return {**asdict(self), "catalogues": list(self.catalogues)}
+        weighed = all(weight is not None for weight in self.catalogues.values())
+        return {**asdict(self), "catalogues": dict(self.catalogues) if weighed else list(self.catalogues)}
 
 
 # Lowest and highest value of a number.
@@ -171,6 +195,10 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     "threads": (1, 256),
     "workers": (0, 64),
     "nice": (0, 19),
+    "weight": (1e-6, 1e6),
+    "parcels": (1, 10_000_000),
+    "share": (0.01, 0.99),
+    "jobs": (1, 256),
 }
 
 
@@ -238,22 +266,32 @@ def _section(kind: type[_Section], document: object, where: str) -> _Section:
 
 
 def _value(hint: Any, value: object, key: str, where: str) -> Any:  # noqa: ANN401 - as typed as YAML is
-    if hint is Augmentation:
-        return _section(Augmentation, value, f"{where}: {key}")
+    if key == "catalogues":
+        return _catalogues(value, where)
     origin = get_origin(hint)
     if origin in {Union, UnionType}:
         if value is None:
             return None
         (hint,) = (kind for kind in get_args(hint) if kind is not type(None))
+        origin = get_origin(hint)
+    if hint in {Augmentation, FreshRenders}:
+        return _section(hint, value, f"{where}: {key}")
     if origin is Literal:
         if value not in get_args(hint):
             raise RunConfigError(f"{where}: expected one of {', '.join(get_args(hint))} for {key!r}, got {value!r}")
         return value
-    if origin is tuple:
-        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-            raise RunConfigError(f"{where}: expected a list of texts for {key!r}, got {value!r}")
-        return tuple(value)
     return _scalar(hint, value, key, where)
+
+
+def _catalogues(value: object, where: str) -> dict[str, float | None]:
+    if isinstance(value, Mapping):
+        weights = {str(folder): _scalar(float, weight, "weight", where) for folder, weight in value.items()}
+        return {folder: float(str(weight)) for folder, weight in weights.items()}
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise RunConfigError(
+            f"{where}: expected a list of folders, or folder: weight pairs, for 'catalogues', got {value!r}"
+        )
+    return dict.fromkeys(value)
 
 
 def _scalar(kind: type, value: object, key: str, where: str) -> object:

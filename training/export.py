@@ -39,9 +39,11 @@ def export(source: Path, out: Path, options: ExportOptions, say: Say = print) ->
     weights, run, versions = _source(source)
     network = load_network(weights)
     imgsz = options.imgsz or int(run.get("imgsz") or network.args["imgsz"])
+    if options.looks:
+        imgsz = max(look.size_px for look in options.looks)
     catalogues = [Catalogue.load(folder) for folder in options.catalogues]
     say(f"exporting {weights} at {imgsz} pixels")
-    onnx_bytes = export_onnx(weights, imgsz, OPSET)
+    onnx_bytes = export_onnx(weights, imgsz, OPSET, any_size=bool(options.looks))
 
     images = fixed_images(imgsz)
     for catalogue in catalogues:
@@ -60,6 +62,7 @@ def export(source: Path, out: Path, options: ExportOptions, say: Say = print) ->
         operating_point="balanced" if "balanced" in options.promises else next(iter(options.promises)),
         data_version=" ".join(versions) or "unknown",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        looks=options.looks,
         notes=options.notes or _default_notes(catalogues),
         metrics={"parity": parity.as_dict(), "weights_file_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from detector.taxonomy import LABELS
 from training.config import RunConfig
 from training.errors import TrainingError
 
-__all__ = ["LabelledImage", "RunData", "load_run_data", "spread"]
+__all__ = ["LabelledImage", "RunData", "Source", "load_fresh", "load_run_data", "spread"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,17 +59,30 @@ class LabelledImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Images that are trained on, drawn from with one weight.
+
+    Attributes:
+        images: of the train split.
+        share: of the images of an epoch.
+    """
+
+    images: tuple[LabelledImage, ...]
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunData:
     """What a run trains and validates on.
 
     Attributes:
-        train: images to train on.
+        train: where the images to train on come from; the shares add up to 1.
         val: images to validate on.
         versions: of each catalogue they come from.
         skipped: file -> why it is left out.
     """
 
-    train: tuple[LabelledImage, ...]
+    train: tuple[Source, ...]
     val: tuple[LabelledImage, ...]
     versions: tuple[str, ...]
     skipped: Mapping[str, str] = field(default_factory=dict)
@@ -82,26 +96,49 @@ def load_run_data(run: RunConfig) -> RunData:
         ResearchOnlyError: one is research-only and the run does not say that it may be trained on.
         TrainingError: there is nothing to train or to validate on.
     """
-    train: list[LabelledImage] = []
+    parts: dict[str, list[LabelledImage]] = {}
     val: list[LabelledImage] = []
     versions: list[str] = []
     for folder in run.catalogues:
         catalogue = Catalogue.load(folder)
         require_trainable(catalogue, allow_research_only=run.allow_research_only)
-        train += _labelled(catalogue, "train")
+        parts[folder] = _labelled(catalogue, "train")
         val += _labelled(catalogue, "val")
         versions.append(catalogue.version)
     val = list(spread(val, run.val_images))
-    skipped = _unusable([*train, *val])
-    train = [image for image in train if str(image.path) not in skipped]
+    skipped = _unusable([*chain.from_iterable(parts.values()), *val])
+    parts = {folder: [one for one in part if str(one.path) not in skipped] for folder, part in parts.items()}
     val = [image for image in val if str(image.path) not in skipped]
-    for split, images in (("train", train), ("val", val)):
+    for split, images in (("train", [*chain.from_iterable(parts.values())]), ("val", val)):
         if not any(len(image.label_ids) for image in images):
             raise TrainingError(
                 f"no annotated image in the {split!r} split of {', '.join(run.catalogues)} "
                 f"({len(skipped)} files cannot be read); split the catalogue with `parcelray catalogue split`"
             )
-    return RunData(tuple(train), tuple(val), tuple(versions), skipped)
+    return RunData(_sources(run, parts), tuple(val), tuple(versions), skipped)
+
+
+def load_fresh(folder: Path) -> tuple[tuple[LabelledImage, ...], Mapping[str, str]]:
+    """Return the images of the train split of a catalogue that was just rendered, and file -> why it is left out.
+
+    Raises:
+        CatalogueError: the catalogue cannot be used.
+    """
+    images = _labelled(Catalogue.load(folder), "train")
+    skipped = _unusable(images)
+    return tuple(image for image in images if str(image.path) not in skipped), skipped
+
+
+def _sources(run: RunConfig, parts: Mapping[str, Sequence[LabelledImage]]) -> tuple[Source, ...]:
+    filled = {folder: part for folder, part in parts.items() if part}
+    # Without weights all catalogues are one, of which no image comes twice before all came once.
+    weights = [run.catalogues[folder] for folder in filled]
+    total = sum(weight for weight in weights if weight is not None)
+    if not total:
+        return (Source(tuple(chain.from_iterable(filled.values())), 1.0),)
+    return tuple(
+        Source(tuple(part), (weight or 0.0) / total) for part, weight in zip(filled.values(), weights, strict=True)
+    )
 
 
 def spread(images: Sequence[LabelledImage], most: int) -> tuple[LabelledImage, ...]:

@@ -17,7 +17,7 @@ from detector.detector import Detector
 from detector.errors import ModelError
 from detector.familiarity import Familiarity
 from detector.images import decode
-from detector.model_card import CARD_FORMAT, CARD_KEY, ModelCard, attach_card, read_card
+from detector.model_card import CARD_FORMAT, CARD_KEY, Look, ModelCard, attach_card, read_card
 from detector.session import OnnxSession
 from training.card import attach_reports, model_card_page
 from training.errors import ExportError
@@ -25,7 +25,7 @@ from training.evaluate import evaluate_catalogue
 from training.looking import look_at_catalogue
 from training.operating_point import PROMISES, Promise, calibrated, choose_points, fit_calibration, halves
 
-__all__ = ["ExportOptions", "Say", "finish", "in_memory", "page_path", "without_card", "write_model"]
+__all__ = ["ExportOptions", "Say", "finish", "in_memory", "page_path", "parse_looks", "without_card", "write_model"]
 
 Say = Callable[[str], None]
 _REFERENCES: Final = 512
@@ -39,6 +39,7 @@ class ExportOptions:
         name: of the model; None: the run's.
         version: of the model.
         imgsz: side of the network's input, pixels; None: the run's largest.
+        looks: how the network looks at a view; empty: once, at `imgsz`.
         catalogues: calibration and thresholds are chosen on their val splits together; none: not chosen.
         test_catalogues: figures are measured on the test split of each.
         calibrate: turn the scores of each label into chances first.
@@ -49,11 +50,27 @@ class ExportOptions:
     name: str | None = None
     version: str = __version__
     imgsz: int | None = None
+    looks: tuple[Look, ...] = ()
     catalogues: tuple[Path, ...] = ()
     test_catalogues: tuple[Path, ...] = ()
     calibrate: bool = True
     promises: Mapping[str, Promise] = field(default_factory=lambda: dict(PROMISES))
     notes: str = ""
+
+
+def parse_looks(texts: Sequence[str]) -> tuple[Look, ...]:
+    """Return looks from texts such as "448" and "576m", where m says mirrored.
+
+    Raises:
+        ExportError: a text is not of that form.
+    """
+    looks = []
+    for text in texts:
+        size, mirrored = text.removesuffix("m"), text.endswith("m")
+        if not size.isdigit() or int(size) < 64 or int(size) % 32:
+            raise ExportError(f"expected a look of a multiple of 32 from 64, with an m for mirrored, got {text!r}")
+        looks.append(Look(int(size), mirrored))
+    return tuple(looks)
 
 
 def finish(onnx_bytes: bytes, card: ModelCard, out: Path, options: ExportOptions, say: Say) -> ModelCard:

@@ -17,6 +17,7 @@ import yaml
 from training.budget import PROGRESS_FILE, Progress
 from training.config import RunConfig
 from training.errors import TrainingError
+from training.fresh import FreshBatches
 from training.labelled import load_run_data
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
         yaml.safe_dump(
             {
                 "versions": list(data.versions),
-                "train": len(data.train),
+                "train": sum(len(source.images) for source in data.train),
+                "shares": [round(source.share, 4) for source in data.train],
                 "val": len(data.val),
                 "skipped": dict(data.skipped),
             }
@@ -88,9 +90,10 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
     with _logged_to(LOGGER, folder / "train.log"):
         for file, reason in data.skipped.items():
             LOGGER.warning(f"skipped {file}: {reason}")
-        trainer = Trainer(run, data, resume=last if resume else None)
-        with _stopping(trainer), _full_disk_explained(folder):
-            trainer.train()
+        with _full_disk_explained(folder), _fresh_renders(run, folder) as fresh:
+            trainer = Trainer(run, data, resume=last if resume else None, fresh=fresh)
+            with _stopping(trainer):
+                trainer.train()
     best = folder / "weights" / "best.pt"
     return TrainResult(
         folder=folder,
@@ -110,6 +113,17 @@ def _require_unfinished(run: RunConfig, folder: Path) -> None:
             f"{folder}: finished after {progress.epochs_done} epochs; to train further, start another run with "
             f"'weights: {folder / 'weights' / 'last.pt'}'"
         )
+
+
+@contextmanager
+def _fresh_renders(run: RunConfig, folder: Path) -> Iterator[FreshBatches | None]:
+    """Wait for the first batch of fresh renders, where the run wants any."""
+    if run.fresh is None:
+        yield None
+        return
+    with FreshBatches(run.fresh, folder / "fresh") as batches:
+        batches.first()
+        yield batches
 
 
 @contextmanager

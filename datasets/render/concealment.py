@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from datasets.render.clutter import random_clutter
+from datasets.render.clutter.drapery import crumpled_foil
 from datasets.render.placement import bounds_of, turned
 from datasets.render.solids import Phantom, Solid, box, cylinder, ellipsoid, tube
 
@@ -27,8 +28,11 @@ _SHEETS: Final = (
     ("ceramic", 3.0, 12.0),
     ("zinc_alloy", 1.0, 4.0),
 )
-_ELECTRONICS: Final = ("laptop", "circuit_board")
-_GOODS: Final = ("bottle", "can", "food_box", "fruit", "fruit", "grains", "jar", "shoe", "tool_heap")
+_ELECTRONICS: Final = ("circuit_board", "circuit_board", "keyboard", "laptop", "laptop_battery", "power_supply")
+_GOODS: Final = (
+    "bottle", "can", "clothes_iron", "food_box", "fruit", "fruit", "grains", "jar", "pan", "shoe", "stick_bundle",
+    "thermos", "tool_battery", "tool_heap", "tool_heap", "utensils",
+)  # fmt: skip
 
 
 def conceal(group: Group, rng: np.random.Generator) -> tuple[Group, str]:
@@ -66,16 +70,19 @@ def _in_tin(group: Group, rng: np.random.Generator) -> Group:
 
 def _in_foil(group: Group, rng: np.random.Generator) -> Group:
     low, high = bounds_of(group)
-    centre, inner = (low + high) / 2, high - low + rng.uniform(1, 6, 3)
+    centre, inner = (low + high) / 2, high - low + (*rng.uniform(6, 40, 2), rng.uniform(8, 16))
     material, layer = [
         ("aluminium", rng.uniform(0.1, 0.8)),
         ("lead", rng.uniform(0.05, 0.5)),
         ("copper", rng.uniform(0.05, 0.3)),
     ][int(rng.integers(3))]
-    host = Phantom(
-        "concealment/foil", (box((inner + 2 * layer).tolist(), material), box(inner.tolist(), material).cavity())
-    )
-    return [*group, host.moved(offset_mm=centre)]
+    sheets = [
+        crumpled_foil(rng, (float(inner[0]), float(inner[1])), layer, material).moved(
+            offset_mm=(0, 0, side * inner[2] / 2)
+        )
+        for side in (-1, 1)
+    ]
+    return [*group, Phantom("concealment/foil", tuple(sheets)).moved(offset_mm=centre)]
 
 
 def _with_plates(group: Group, rng: np.random.Generator) -> Group:

@@ -25,6 +25,7 @@ _SIZES_MM: Final = {
     "flat": ((160, 420), (120, 340), (15, 70)),
     "close_up": ((80, 250), (80, 250), (40, 140)),
 }
+_STACKED_MM: Final = 260.0  # threats that stand lie beside each other rather than over each other
 _FLAT: Final = frozenset({"padded_bag"})
 
 
@@ -53,12 +54,13 @@ def draw_parcel(rng: np.random.Generator, recipe: Recipe, threats: Sequence[Boun
     Args:
         rng: source of chance.
         recipe: shares of bags and of bare contents.
-        threats: bounds of what must fit in, lying flat.
+        threats: bounds of what must fit in, as it lies.
         close_up: small parcel.
     """
     name = _name(rng, recipe, close_up=close_up)
     size = _size(name, rng, close_up=close_up)
-    size[2] = max(size[2], sum(float(high[2] - low[2]) * 1.05 + 4.0 for low, high in threats))
+    heights = [float(high[2] - low[2]) * 1.05 + 4.0 for low, high in threats]
+    size[2] = max(size[2], *heights, min(sum(heights), _STACKED_MM)) if heights else size[2]
     for low, high in threats:  # along its own axes at least, with room to turn a little
         extent = (high - low) * rng.uniform(1.02, 1.3) + 12.0
         if extent[0] > extent[1] and size[0] < size[1]:

@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from datasets.render.compiled import compiled
 from datasets.render.solids import Phantom, widen
 
-__all__ = ["CELL_MM", "Floor", "Grids", "about_axis", "bounds_of", "grids_of", "random_rotation", "turned"]
+__all__ = [
+    "CELL_MM", "Floor", "Grids", "about_axis", "bounds_of", "grids_of", "random_attitude", "random_rotation", "turned",
+]  # fmt: skip
 
 CELL_MM: Final = 8.0
 _TRIES: Final = 10
+_RISE_MM: Final = 220.0  # a threat leans no higher than this: nobody packs a long gun upright
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,6 +122,36 @@ def random_rotation(rng: np.random.Generator, *, on_edge: float = 0.12, tilted: 
         axis = 0 if rng.random() < 0.75 else 1
         return rotation @ about_axis(axis, np.pi / 2)
     return rotation @ about_axis(0, rng.normal(0, 0.06)) @ about_axis(1, rng.normal(0, 0.06))
+
+
+def random_attitude(
+    rng: np.random.Generator, length_mm: float, *, on_edge: float, tilted: float
+) -> NDArray[np.float64]:
+    """Return a (3, 3) rotation that says how a long flat thing lies, before any turn about z.
+
+    Its longest side lies along x and its thickness along z: flat, on edge (seen from above, only its back shows),
+    or rolled about its length by any angle, at times pointing up.
+
+    Args:
+        rng: source of chance.
+        length_mm: its longest side.
+        on_edge: share of those on edge.
+        tilted: share of those at an angle.
+    """
+    draw = rng.random()
+    roll, pitch = rng.normal(0, 0.06, 2)
+    side = float(rng.choice([-1.0, 1.0]))
+    if draw < on_edge:
+        roll += side * np.pi / 2
+    elif draw < on_edge + tilted:
+        roll = side * rng.uniform(0.3, 1.5)
+        pitch = rng.uniform(0.5, np.pi / 2) if rng.random() < 0.2 else rng.normal(0, 0.3)
+    steepest = np.arcsin(min(1.0, _RISE_MM / max(length_mm, 1.0)))
+    return (
+        about_axis(1, float(np.clip(pitch, -steepest, steepest)))
+        @ about_axis(0, float(roll))
+        @ about_axis(0, np.pi * int(rng.integers(2)))
+    )
 
 
 def about_axis(axis: int, angle: float) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from detector.taxonomy import LABELS
 __all__ = ["PRESETS", "Recipe"]
 
 _PRESET_FOLDER: Final = Path(__file__).parent / "recipes"
-PRESETS: Final = ("train", "calibration", "test", "reference")
+PRESETS: Final = ("train", "bags", "benign", "calibration", "test", "reference")
 _IMAGE_FORMATS: Final = ("jpeg", "png", "dual_tiff")
 # Raised whenever the renderer changes what a recipe gives, so that a half-done job is never continued by other code.
 _RENDERER_VERSION: Final = 3
@@ -46,7 +46,8 @@ class Recipe:
         part_share: parcels with one to four loose parts.
         ammunition_share: parcels with ammunition.
         mixed_share: parcels with firearm, parts and ammunition.
-        hard_negative_share: parcels that hold metal look-alikes and tools, with or without a threat.
+        hard_negative_share: parcels that hold metal look-alikes and tools, with or without a threat, and decoys:
+            look-alikes that lie and are hidden as threats are.
         concealed_share: threats hidden on purpose: in a can, over plates, under a laptop, among steel parts, on edge.
         min_visibility: a threat that can be told apart less than this gets no label.
         occluded_below: a labelled threat with less visibility than this carries the attribute `occluded`.

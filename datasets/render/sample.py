@@ -21,6 +21,7 @@ __all__ = ["VIEWS", "annotations_of", "parcel_rng", "render_parcel", "render_sam
 
 VIEWS: Final[tuple[View, ...]] = ("top", "side")
 _CLOSE_UP_PITCH: Final = 0.55
+_MARGIN_MM: Final = (1.0, 15.0)  # of belt around the parcel, as different scanners crop
 
 
 def render_sample(recipe: Recipe, seed: int, index: int) -> Sample:
@@ -46,10 +47,12 @@ def render_parcel(recipe: Recipe, seed: int, index: int) -> tuple[Sample, ...]:
     scanner = random_profile(rng, output=output, view=VIEWS[0])
     if scene.facts["close_up"]:  # a small parcel on a fine scanner: parts and cartridges get the pixels they need
         scanner = replace(scanner, pixel_mm=scanner.pixel_mm * _CLOSE_UP_PITCH)
+    margin_mm = float(rng.uniform(*_MARGIN_MM))
     samples = []
     for view in VIEWS[: recipe.views]:
         profile = replace(scanner, view=view)  # one scanner sees a parcel from all its sides
-        rendered = scan(scene.phantoms, profile, rng, max_size_wh=(long_side, long_side * 4 // 5))
+        size = (long_side, long_side * 4 // 5)
+        rendered = scan(scene.phantoms, profile, rng, max_size_wh=size, margin_mm=margin_mm)
         complexity = round(complexity_of(rendered.image_rgb), 4)
         annotations = [
             _graded(mark, scene.phantoms[footprint.phantom_index], footprint, view, complexity)

@@ -96,6 +96,8 @@ def scan(
         image = show_colour(low, high, profile.display, profile.kvp)
     else:
         image = show_grey(low, high, profile.display)
+        if profile.inverted:
+            image = 255 - image
     if profile.jpeg_quality is not None:
         image = _jpeg(image, profile.jpeg_quality)
     return RenderedView(image, tuple(_turned_footprint(each, turn, shape) for each in footprints), low, high)
@@ -145,11 +147,11 @@ def _place(
 
 
 def _window(span: list[float], limit: float, rng: np.random.Generator) -> list[float]:
-    """Return a random part of `span`, `limit` long."""
+    """Return a part of `span`, `limit` long, most often near the middle, where the object is."""
     spare = span[1] - span[0] - limit
     if spare <= 0:
         return span
-    start = span[0] + float(rng.uniform(0.0, spare))
+    start = span[0] + spare * float(rng.beta(2.0, 2.0))
     return [start, start + limit]
 
 

@@ -12,7 +12,13 @@ import numpy as np
 from datasets.render.colour_maps import PALETTES, ColourTable, GreyTable
 from datasets.render.projector import View
 from datasets.render.sensor import Sensor
-from datasets.render.spectra import DETECTOR_PAIRS, TUBE_VOLTAGES_KV, DetectorPair
+from datasets.render.spectra import (
+    DETECTOR_PAIRS,
+    PANEL_SCREENS,
+    PANEL_VOLTAGES_KV,
+    TUBE_VOLTAGES_KV,
+    DetectorPair,
+)
 
 __all__ = ["BASE_PROFILES", "ScannerProfile", "random_profile"]
 
@@ -35,6 +41,7 @@ class ScannerProfile:
         turn: (swap rows and columns, flip vertically, flip horizontally) before display.
         field_mm: largest part of the scene that is shown (along the line, along the belt), or None for all of it.
         jpeg_quality: of a compression round trip, or None.
+        inverted: whether a grey image shows dense matter bright, as film does.
     """
 
     name: str = "ochre_teal"
@@ -50,6 +57,7 @@ class ScannerProfile:
     turn: tuple[bool, bool, bool] = (False, False, False)
     field_mm: tuple[float, float] | None = None
     jpeg_quality: int | None = 92
+    inverted: bool = False
 
     @property
     def output(self) -> Literal["colour", "grey"]:
@@ -76,7 +84,7 @@ BASE_PROFILES: Final[Mapping[str, ScannerProfile]] = MappingProxyType(
             sensor=Sensor(
                 photons=(12000.0, 12000.0),
                 scatter=0.02,
-                haze=0.05,
+                haze=0.12,  # no grid keeps the scatter of a whole bag from the panel
                 blur_px=(0.9, 0.9),
                 row_flicker=0.0,
                 row_drift=0.0,
@@ -91,6 +99,8 @@ BASE_PROFILES: Final[Mapping[str, ScannerProfile]] = MappingProxyType(
 
 
 _CLIPPED: Final = 0.05
+_RADIOGRAPHIC: Final = 0.75  # of the flat panels
+_INVERTED: Final = 0.08  # of the grey looks: dense matter is bright, as on film
 # How often a look is drawn within its output: orange, green and blue on white are what most makers show, and single
 # energy is mostly a flat panel.
 _SHARES: Final = {
@@ -100,7 +110,7 @@ _SHARES: Final = {
     "amber_navy": 1.6,
     "vivid": 0.6,
     "line_grey": 1.0,
-    "flat_panel": 1.5,
+    "flat_panel": 2.5,
 }
 
 
@@ -122,10 +132,14 @@ def random_profile(rng: np.random.Generator, *, output: str | None = None, view:
     else:
         display = _vary_grey(base.display, base.name, rng)
     field_mm = None
-    if base.name == "flat_panel" and rng.random() < 0.75:
-        field_mm = (float(rng.uniform(240, 420)), float(rng.uniform(200, 320)))
-    elif base.name != "flat_panel" and rng.random() < _CLIPPED:  # the scan starts late or ends early
+    panel = base.name == "flat_panel"
+    # Panels are smaller than most luggage. Radiography runs them below the voltages of belt scanners, with one screen.
+    radiographic = panel and rng.random() < _RADIOGRAPHIC
+    if panel and rng.random() < 0.88:
+        field_mm = (float(rng.uniform(200, 400)), float(rng.uniform(160, 300)))
+    elif not panel and rng.random() < _CLIPPED:  # the scan starts late or ends early
         field_mm = (1e6, float(rng.uniform(180, 420)))
+    screens = PANEL_SCREENS if panel else DETECTOR_PAIRS
     source_mm = float(rng.uniform(750, 1500))
     drawn_view: View = "top" if rng.random() < 0.7 else "side"
     if view is not None:
@@ -137,27 +151,28 @@ def random_profile(rng: np.random.Generator, *, output: str | None = None, view:
         gap_mm=float(rng.uniform(30, 200)),
         source_offset=float(rng.uniform(-0.45, 0.45)),
         pixel_mm=float(np.exp(rng.uniform(np.log(0.35), np.log(1.1)))),
-        kvp=int(rng.choice(TUBE_VOLTAGES_KV)),
-        detectors=DETECTOR_PAIRS[int(rng.integers(len(DETECTOR_PAIRS)))],
+        kvp=int(rng.choice(PANEL_VOLTAGES_KV if radiographic else TUBE_VOLTAGES_KV)),
+        detectors=screens[int(rng.integers(len(screens)))],
         sensor=_vary_sensor(base.sensor, rng),
         display=display,
         turn=(bool(rng.random() < 0.6), bool(rng.random() < 0.5), bool(rng.random() < 0.5)),
         field_mm=field_mm,
         jpeg_quality=None if rng.random() < 0.25 else int(rng.integers(72, 97)),
+        inverted=base.output == "grey" and bool(rng.random() < _INVERTED),
     )
 
 
 def _vary_sensor(base: Sensor, rng: np.random.Generator) -> Sensor:
     factor = np.exp(rng.normal(0.0, 0.5, 8))
-    photons = float(np.exp(rng.uniform(np.log(1500), np.log(40000))))
-    blur = float(rng.uniform(0.35, 0.75) if base.vignette == 0 else rng.uniform(0.6, 1.6))
+    photons = float(np.exp(rng.uniform(np.log(1000), np.log(30000))))
+    blur = float(rng.uniform(0.3, 0.7) if base.vignette == 0 else rng.uniform(0.3, 1.1))
     return replace(
         base,
         photons=(photons * float(rng.uniform(0.5, 1.2)), photons),
         scatter=float(min(base.scatter * factor[0], 0.06)),
-        haze=float(min(base.haze * factor[1], 0.15)),
+        haze=float(min(base.haze * factor[1], 0.3 if base.vignette else 0.15)),
         blur_px=(blur, float(blur * rng.uniform(0.9, 1.2))),
-        row_flicker=base.row_flicker * float(2.0 * factor[2]),
+        row_flicker=base.row_flicker * float(3.0 * factor[2]),
         row_drift=base.row_drift * float(factor[3]),
         column_spread=base.column_spread * float(factor[4]),
         dead_columns=base.dead_columns * float(factor[5]),
@@ -177,11 +192,11 @@ def _vary_colour(base: ColourTable, rng: np.random.Generator) -> ColourTable:
         palette=base.palette.blended(others[int(rng.integers(len(others)))], float(rng.uniform(0.0, 0.45))),
         background_rgb=background,
         air_attenuation=float(rng.uniform(0.0, 0.025)),
-        black_attenuation=float(rng.uniform(4.2, 10.0)),
+        black_attenuation=float(rng.uniform(5.0, 12.0)),
         gamma=float(rng.uniform(0.5, 0.85)),
         local_contrast=float(rng.uniform(0.0, 0.22)),
-        sharpen=float(rng.uniform(0.4, 2.6)),
-        sharpen_px=float(rng.uniform(0.8, 2.4)),
+        sharpen=float(rng.uniform(0.8, 3.4)),
+        sharpen_px=float(rng.uniform(0.8, 2.0)),
         material_blur_px=float(rng.uniform(0.4, 1.6)),
         material_bias=float(rng.normal(0.0, 0.06)),
         dense_index=float(rng.uniform(0.7, 2.0)),
@@ -192,17 +207,18 @@ def _vary_colour(base: ColourTable, rng: np.random.Generator) -> ColourTable:
 
 def _vary_grey(base: GreyTable, name: str, rng: np.random.Generator) -> GreyTable:
     panel = name == "flat_panel"
-    # A panel is exposed for dense luggage or for the open beam: air may be anything from burnt out to mid-grey.
-    brightest = 1.9 if panel else 1.25
+    # A panel is exposed for dense luggage or for the open beam: air may be anything from burnt out to mid-grey. What
+    # is displayed as black lies below what scatter leaves behind dense matter.
+    brightest = 1.6 if panel else 1.25
     white = float(rng.uniform(0.5, 0.75) if rng.random() < 0.15 else rng.uniform(0.75, brightest))
     return replace(
         base,
-        high_share=float(rng.uniform(0.0, 0.4 if panel else 1.0)),
+        high_share=0.0 if panel else float(rng.uniform(0.0, 1.0)),
         log_share=float(rng.uniform(0.0, 0.5) if panel else rng.uniform(0.0, 1.0)),
         black_attenuation=float(rng.uniform(3.0, 6.5)),
-        gamma=float(np.exp(rng.uniform(np.log(0.8 if panel else 0.5), np.log(2.6 if panel else 2.0)))),
-        window=(float(rng.uniform(-0.05, 0.06)), white),
+        gamma=float(np.exp(rng.uniform(np.log(0.9 if panel else 0.7), np.log(2.4)))),
+        window=(float(rng.uniform(-0.12, 0.02) if panel else rng.uniform(-0.06, 0.05)), white),
         local_contrast=float(rng.uniform(0.0, 0.2)),
-        sharpen=float(rng.uniform(0.0, 0.4) if panel else rng.uniform(0.0, 1.4)),
+        sharpen=float(rng.uniform(0.0, 0.6) if panel else rng.uniform(0.2, 1.8)),
         sharpen_px=float(rng.uniform(0.9, 2.6)),
     )

@@ -10,13 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.render.clutter import random_clutter
+from datasets.render.clutter.drapery import drapery
 from datasets.render.clutter.stuffing import findings, folded_pack
-from datasets.render.contents import DAILY_KINDS, METAL_KINDS, PADDING_KINDS, SOFT_KINDS, SPREAD_KINDS, draw_theme
+from datasets.render.contents import (
+    DAILY_KINDS,
+    METAL_KINDS,
+    PADDING_KINDS,
+    SOFT_KINDS,
+    SPREAD_KINDS,
+    Theme,
+    draw_theme,
+)
 from datasets.render.parcels import Parcel, draw_parcel
 from datasets.render.placement import Floor, about_axis, bounds_of, random_rotation, turned
 from datasets.render.recipe import Recipe
 from datasets.render.solids import Phantom
-from datasets.render.threat_plan import Threat, draw_labels, draw_threats
+from datasets.render.threat_plan import Threat, draw_decoy, draw_labels, draw_threats
 
 __all__ = ["Scene", "compose", "pack", "planned_labels"]
 
@@ -25,6 +34,7 @@ _MISSES: Final = 4  # so many things that do not fit, and the parcel is full
 _ROOMY_MM3: Final = 400.0 * 300.0 * 150.0  # takes all the padding of its theme
 _CLOTHS: Final = 4  # different ones in one parcel, each laid several times: they take long to build
 _SPLIT: Final = 0.6  # of the scenes with two parcels and several threats: the last one is in the second parcel
+_DRAPED: Final = 0.8  # of the parcels that are not sparse: cloth or lining from wall to wall
 _SPARSE: Final = 0.1  # below this share of the height a parcel holds a few things and nothing around them
 
 
@@ -116,28 +126,21 @@ def _pack_once(
     wanted = float(rng.uniform(0.5, 0.95)) if dense else _wanted_fill(rng, close_up=close_up)
     contents: list[Phantom] = []
     triangles = sum(solid.triangles_mm.shape[0] for phantom in parcel.phantoms for solid in phantom.solids)
-
-    metal = int(rng.integers(2, 12)) if rng.random() < recipe.hard_negative_share else 0
-    limit = int(rng.integers(2, 9)) if close_up else int(rng.integers(6, 70))
-    kinds = [theme.draw_kind(rng) for _ in range(limit)] + [str(rng.choice(METAL_KINDS)) for _ in range(metal)]
-    if dense:  # people fill up with what they use every day
-        kinds += [str(rng.choice(DAILY_KINDS)) for _ in range(int(rng.integers(4, 16)))]
-    # Threats go in early, so that they fit, but anything may still come to lie under them.
-    queue: list[Threat | str] = [kinds[i] for i in rng.permutation(len(kinds))]
-    for threat in threats:
-        queue.insert(0 if threats_first else int(rng.integers(0, max(len(queue) // 3, 1))), threat)
+    queue = _queue(rng, recipe, theme, threats, close_up=close_up, dense=dense, first=threats_first or wanted < _SPARSE)
 
     placed = []
     left, misses = len(threats), 0
     stock: dict[str, Phantom] = {}
     for item in queue:
-        if isinstance(item, Threat):
+        if isinstance(item, Threat) and item.sought:
             left -= 1
             laid = _place_threat(item, floor, rng)
             if laid is not None:
                 placed.append(item)
         elif misses > _MISSES or triangles > recipe.max_triangles or (floor.filled() > wanted and not left):
             continue
+        elif isinstance(item, Threat):
+            laid = _place_threat(item, floor, rng)
         else:
             laid = _place_benign(item, floor, rng, stock)
             misses += laid is None
@@ -149,9 +152,9 @@ def _pack_once(
     cloths = [random_clutter(rng, kinds=PADDING_KINDS) for _ in range(min(round(padding), _CLOTHS))]
     if dense:
         padding = min(padding, _CLOTHS)
-        stuffing = _stuffing(floor, rng)
-        contents += stuffing
-        triangles += sum(solid.triangles_mm.shape[0] for phantom in stuffing for solid in phantom.solids)
+    stuffing = _stuffing(floor, rng, wanted, dense=dense)
+    contents += stuffing
+    triangles += sum(solid.triangles_mm.shape[0] for phantom in stuffing for solid in phantom.solids)
     for _ in range(round(padding)):
         if triangles > recipe.max_triangles:
             break
@@ -162,12 +165,39 @@ def _pack_once(
     return contents, theme.name, placed
 
 
+def _queue(
+    rng: np.random.Generator,
+    recipe: Recipe,
+    theme: Theme,
+    threats: Sequence[Threat],
+    *,
+    close_up: bool,
+    dense: bool,
+    first: bool,
+) -> list[Threat | str]:
+    """Return what is to be packed in its order: kinds of benign objects, threats, and decoys in their places.
+
+    Threats go in early, so that they fit, but anything may still come to lie under them; or `first`, where they would
+    not fit otherwise, or where little else is wanted.
+    """
+    metal = int(rng.integers(1, 8)) if rng.random() < recipe.hard_negative_share else 0
+    limit = int(rng.integers(2, 9)) if close_up else int(rng.integers(6, 70))
+    kinds = [theme.draw_kind(rng) for _ in range(limit)] + [str(rng.choice(METAL_KINDS)) for _ in range(metal)]
+    if dense:  # people fill up with what they use every day
+        kinds += [str(rng.choice(DAILY_KINDS)) for _ in range(int(rng.integers(4, 16)))]
+    queue: list[Threat | str] = [kinds[i] for i in rng.permutation(len(kinds))]
+    decoys = [draw_decoy(rng, recipe) for _ in range(int(rng.integers(1, 4)) if metal else 0)]
+    for item in (*decoys, *threats):
+        queue.insert(0 if first else int(rng.integers(0, max(len(queue) // 3, 1))), item)
+    return queue
+
+
 def _wanted_fill(rng: np.random.Generator, *, close_up: bool) -> float:
     """Return the average height, as a share of the container's, up to which it is filled."""
     draw = rng.random()
-    if draw < 0.12:
+    if draw < 0.08:
         return 0.02
-    if draw < 0.45:
+    if draw < 0.3:
         return float(rng.uniform(0.05, 0.25))
     return float(rng.uniform(0.2, 0.5 if close_up else 0.8))
 
@@ -175,7 +205,7 @@ def _wanted_fill(rng: np.random.Generator, *, close_up: bool) -> float:
 def _place_threat(threat: Threat, floor: Floor, rng: np.random.Generator) -> list[Phantom] | None:
     for turn in range(_TURNS + 2):
         if turn < _TURNS:
-            rotation = random_rotation(rng, on_edge=0.12, tilted=0.12)
+            rotation = about_axis(2, rng.uniform(0, 2 * np.pi))
         else:  # at last, straight along the container
             rotation = about_axis(2, np.pi / 2 * (turn - _TURNS))
         laid = floor.drop(turned(threat.phantoms, rotation), rng, spread=0.6)
@@ -199,14 +229,18 @@ def _place_benign(kind: str, floor: Floor, rng: np.random.Generator, stock: dict
     return None
 
 
-def _stuffing(floor: Floor, rng: np.random.Generator) -> list[Phantom]:
-    """Return packs of cloth that fill a parcel from side to side, and small metal all through them."""
+def _stuffing(floor: Floor, rng: np.random.Generator, wanted: float, *, dense: bool) -> list[Phantom]:
+    """Return cloth from wall to wall through and over everything, and packs and small metal where it is dense."""
     room = floor.high_mm - floor.low_mm
     laid: list[Phantom] = []
-    for index in range(int(rng.integers(3, 6))):
-        size = room[:2] * rng.uniform(*((0.8, 1.0) if index < 2 else (0.25, 0.7)), 2)
-        laid.append(folded_pack(rng, (float(size[0]), float(size[1]))))
-    laid += [findings(rng) for _ in range(int(rng.integers(1, 5)))]
+    if wanted > _SPARSE and rng.random() < _DRAPED:
+        for _ in range(int(rng.integers(1, 4 if dense else 3))):
+            laid.append(drapery(rng, (float(room[0]), float(room[1]), float(room[2] * rng.uniform(0.3, 1.0)))))
+    if dense:
+        for index in range(int(rng.integers(3, 6))):
+            size = room[:2] * rng.uniform(*((0.95, 1.02) if index < 2 else (0.25, 0.7)), 2)
+            laid.append(folded_pack(rng, (float(size[0]), float(size[1]))))
+        laid += [findings(rng) for _ in range(int(rng.integers(1, 5)))]
     return [group[0] for group in (_anywhere([item], floor, rng) for item in laid)]
 
 

@@ -2,7 +2,8 @@
 
 Tungsten spectra behind 3 mm of aluminium were tabulated once with spekpy (`scripts/tabulate_spectra.py`) in 2 keV
 bins, split at lead's K edge at 88 keV. A thin gadolinium oxysulphide screen sees the low energies, 0.6 mm of copper
-hardens what is left, and thick caesium iodide sees the high ones; both integrate energy.
+hardens what is left, and thick caesium iodide sees the high ones; both integrate energy. Flat panels of one energy
+have a single screen, and tubes that often run at the lower voltages of radiography, where cloth and paper show more.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from datasets.render.materials import attenuation_per_cm, mass_attenuation
 
 __all__ = [
     "DETECTOR_PAIRS",
+    "PANEL_SCREENS",
+    "PANEL_VOLTAGES_KV",
     "TUBE_VOLTAGES_KV",
     "DetectorPair",
     "Response",
@@ -30,13 +33,17 @@ __all__ = [
 ]
 
 TUBE_VOLTAGES_KV: Final = (140, 150, 160)
+PANEL_VOLTAGES_KV: Final = (60, 80, 110)
 _TABLE: Final = Path(__file__).parent / "data" / "spectra.npz"
 _CHUNK: Final = 8192  # pixels at a time: the exponentials stay in the second-level cache
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorPair:
-    """Thicknesses of the two scintillators and of the copper between them."""
+    """Thicknesses of the two scintillators and of the copper between them.
+
+    Without the second scintillator, low and high are alike.
+    """
 
     low_gos_mm: float = 0.20
     filter_cu_mm: float = 0.6
@@ -48,6 +55,7 @@ class DetectorPair:
 
 
 DETECTOR_PAIRS: Final = (DetectorPair(), DetectorPair(0.15, 0.5, 3.0), DetectorPair(0.28, 0.8, 5.0))
+PANEL_SCREENS: Final = (DetectorPair(0.10, 0.0, 0.0), DetectorPair(0.28, 0.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,25 +78,25 @@ def response(kvp: int = 160, pair: DetectorPair = DetectorPair()) -> Response:
     Raises:
         ValueError: no spectrum was tabulated for this voltage.
     """
-    if kvp not in TUBE_VOLTAGES_KV:
-        raise ValueError(f"expected a tube voltage out of {TUBE_VOLTAGES_KV} kV, got {kvp}")
+    if kvp not in TUBE_VOLTAGES_KV + PANEL_VOLTAGES_KV:
+        raise ValueError(f"expected a tube voltage out of {PANEL_VOLTAGES_KV + TUBE_VOLTAGES_KV} kV, got {kvp}")
     with np.load(_TABLE) as table:
         energies, fluence = table[f"energies_kev_{kvp}"], table[f"fluence_{kvp}"]
     gos = mass_attenuation("Gd2O2S", energies) * 7.32 * pair.low_gos_mm / 10
     copper = mass_attenuation("Cu", energies) * 8.96 * pair.filter_cu_mm / 10
     csi = mass_attenuation("CsI", energies) * 4.51 * pair.high_csi_mm / 10
     low = fluence * energies * -np.expm1(-gos)
-    high = fluence * energies * np.exp(-gos - copper) * -np.expm1(-csi)
+    high = fluence * energies * np.exp(-gos - copper) * -np.expm1(-csi) if pair.high_csi_mm else low
     weights = np.stack([low / low.sum(), high / high.sum()]).astype(np.float32)
     return Response(energies, weights)
 
 
 @lru_cache(maxsize=16)
 def few_energies(kvp: int = 160, pair: DetectorPair = DetectorPair()) -> Response:
-    """Return a response of under twenty energies that transmits like `response` within 0.006 in the logarithm.
+    """Return a response of about twenty energies or fewer that transmits like `response` within 0.006 in the logarithm.
 
-    Tabulated for DETECTOR_PAIRS (bins dropped one by one, the weights of the rest fitted again); for another pair the
-    full response comes back.
+    Tabulated for DETECTOR_PAIRS and PANEL_SCREENS (bins dropped one by one, the weights of the rest fitted again); for
+    another pair the full response comes back.
     """
     with np.load(_TABLE) as table:
         if pair.key(kvp) not in table:

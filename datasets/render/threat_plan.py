@@ -1,4 +1,4 @@
-"""What a parcel holds that should be found: which labels, which families, loose, in groups or hidden."""
+"""What a parcel holds that should be found, or might be taken for it: loose, in groups or hidden, and how it lies."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Final
 
 import numpy as np
 
+from datasets.render.clutter import LOOK_ALIKES, random_clutter
 from datasets.render.concealment import conceal
 from datasets.render.phantoms import random_threat, threat_group
-from datasets.render.placement import bounds_of
+from datasets.render.placement import bounds_of, random_attitude, turned
 from datasets.render.recipe import Recipe
 from datasets.render.solids import Phantom
 from detector.taxonomy import TAXONOMY, Group
 
-__all__ = ["Threat", "draw_labels", "draw_threats"]
+__all__ = ["Threat", "draw_decoy", "draw_labels", "draw_threats"]
 
 _FIREARMS: Final = {"handgun": 0.46, "revolver": 0.28, "long_gun": 0.26}
 _AMMUNITION: Final = {"cartridge": 0.65, "shotshell": 0.35}
@@ -22,11 +23,13 @@ _PARTS: Final = tuple(name for name, info in TAXONOMY.items() if info.group is G
 # How often these come in boxes, strips, handfuls or pairs instead of alone.
 _IN_NUMBERS: Final = {"cartridge": 0.75, "shotshell": 0.75, "magazine": 0.3}
 _WITH_MAGAZINE: Final = 0.15
+# Shares on edge and tilted. Operators are trained on turned views because a gun seen from its back is a mere bar.
+_ATTITUDES: Final = {Group.FIREARM: (0.13, 0.22), Group.PART: (0.14, 0.16), Group.AMMUNITION: (0.1, 0.1)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Threat:
-    """Phantoms that keep their places relative to each other, with whatever hides them.
+    """Phantoms that keep their places and their attitude, up to a turn about z, with whatever hides them.
 
     Attributes:
         phantoms: labelled and hiding objects.
@@ -35,6 +38,11 @@ class Threat:
 
     phantoms: tuple[Phantom, ...]
     concealment: str | None = None
+
+    @property
+    def sought(self) -> bool:
+        """Whether there is anything to find: a decoy has no label."""
+        return any(phantom.label for phantom in self.phantoms)
 
 
 def draw_threats(rng: np.random.Generator, recipe: Recipe, *, close_up: bool) -> tuple[str, list[Threat]]:
@@ -88,6 +96,20 @@ def _threat(label: str, rng: np.random.Generator, recipe: Recipe) -> Threat:
     phantoms = _draw_group(label, rng, recipe)
     if TAXONOMY[label].group is Group.FIREARM and rng.random() < _WITH_MAGAZINE:
         phantoms = _beside(phantoms, _draw_group("magazine", rng, recipe), rng)
+    return _laid(phantoms, _ATTITUDES[TAXONOMY[label].group], rng, recipe)
+
+
+def draw_decoy(rng: np.random.Generator, recipe: Recipe) -> Threat:
+    """Return a harmless look-alike that lies and is hidden as a threat may be, so that neither gives one away."""
+    return _laid([random_clutter(rng, kinds=LOOK_ALIKES)], _ATTITUDES[Group.PART], rng, recipe)
+
+
+def _laid(phantoms: list[Phantom], shares: tuple[float, float], rng: np.random.Generator, recipe: Recipe) -> Threat:
+    """Turn a group to how it lies, and often hide it."""
+    low, high = bounds_of(phantoms)
+    on_edge, tilted = shares
+    attitude = random_attitude(rng, float((high - low).max()), on_edge=on_edge, tilted=tilted)
+    phantoms = turned(phantoms, attitude)
     if rng.random() >= recipe.concealed_share:
         return Threat(tuple(phantoms))
     hidden, name = conceal(list(phantoms), rng)

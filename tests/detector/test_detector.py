@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from detector.detector import SHIPPED_MODEL, Detector
 from detector.errors import InferenceError, ModelCardError, ModelError
-from detector.model_card import ModelCard, attach_card
+from detector.model_card import Look, ModelCard, attach_card
 from detector.session import OnnxSession, Shape
 from detector.taxonomy import LABELS
 
@@ -237,3 +237,45 @@ def test_a_detector_needs_a_session(tiny_card: ModelCard, tiny_model_path: Path)
         Detector([], tiny_card, "0" * 64)
     with pytest.raises(ModelCardError, match="the card says an input"):
         Detector(OnnxSession(tiny_model_path.read_bytes()), replace(tiny_card, input_size_px=320), "0" * 64)
+
+
+def test_a_mirrored_look_is_turned_back_before_the_looks_vote(tiny_card: ModelCard) -> None:
+    output = _output({"handgun": 0.9, "bolt": 0.8})
+    output[0, :4, 1] = [16, 32, 8, 8]  # left of the middle, in every look
+    card = replace(tiny_card, looks=(Look(64), Look(64, mirrored=True)))
+    found = list(Detector(FixedSession(output), card, "0" * 64).detect(_grey(200, 64, 64)))
+    assert [one.label for one in found] == ["handgun", "bolt", "bolt"]
+    assert found[0].xyxy == pytest.approx((24, 24, 40, 40))
+    assert found[0].score == pytest.approx(0.9)
+    assert sorted(one.xyxy for one in found[1:]) == [pytest.approx((12, 28, 20, 36)), pytest.approx((44, 28, 52, 36))]
+    assert all(one.score == pytest.approx(0.124, abs=1e-3) for one in found[1:])  # geometric mean of 4 and 1 / 199
+
+
+def test_a_least_score_changes_no_fused_score(tiny_card: ModelCard) -> None:
+    card = replace(tiny_card, looks=(Look(64), Look(64, mirrored=True)))
+    detector = Detector(FixedSession(_output({"handgun": 0.9, "bolt": 0.3, "slide": 0.02})), card, "0" * 64)
+    everything = list(detector.detect(_grey(200), min_score=0.0))
+    assert len(everything) == 3
+    assert list(detector.detect(_grey(200), min_score=0.25)) == everything[:2]
+
+
+def test_a_network_of_any_size_gets_no_more_canvas_than_the_view_needs(tiny_card: ModelCard) -> None:
+    seen = []
+
+    class AnySize(FixedSession):
+        @property
+        def input_shape(self) -> Shape:
+            return (1, 3, None, None)
+
+        def run(self, blob: NDArray[np.float32]) -> NDArray[np.float32]:
+            seen.append(blob.shape)
+            return self.output
+
+    card = replace(tiny_card, looks=(Look(64), Look(128, mirrored=True)))
+    Detector(AnySize(_output({"handgun": 0.9})), card, "0" * 64).detect(_grey(200, 100, 40))
+    assert seen == [(1, 3, 32, 64), (1, 3, 64, 128)]
+
+
+def test_a_network_of_one_size_refuses_looks_of_another(tiny_card: ModelCard) -> None:
+    with pytest.raises(ModelCardError, match=r"\(1, 3, 96, 96\), the network takes \(1, 3, 64, 64\)"):
+        Detector(FixedSession(_output({})), replace(tiny_card, looks=(Look(96),)), "0" * 64)

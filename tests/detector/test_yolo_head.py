@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from detector.errors import InferenceError
 from detector.yolo_head import decode_output, suppress
 
-SIZE = 100
+SIZE = (100, 100)
 
 
 def _raw(rows: list[list[float]]) -> NDArray[np.float32]:
@@ -121,6 +121,6 @@ def test_a_flood_of_candidates_is_bounded_and_keeps_the_best() -> None:
     output[0, :4] = rng.uniform(1, 60, (4, 3549))
     output[0, 4:] = rng.uniform(0.5, 0.9, (12, 3549))
     output[0, 9, 1000] = 0.99
-    _, labels, scores = decode_output(output, "raw", np.full(12, 0.01), 64)
+    _, labels, scores = decode_output(output, "raw", np.full(12, 0.01), (64, 64))
     assert (labels[0], scores[0]) == (5, pytest.approx(0.99))
     assert len(labels) <= 3000

@@ -42,14 +42,28 @@ def test_a_run_comes_back_from_what_it_writes() -> None:
         ({"smallest_imgsz": 640}, "smallest_imgsz"),
         ({"batch": 16, "nbs": 24}, "multiple of 'batch'"),
         ({"optimiser": "adam"}, "SGD, AdamW, MuSGD"),
-        ({"catalogues": "one"}, "list of texts"),
+        ({"catalogues": "one"}, "list of folders, or folder: weight pairs"),
         ({"catalogues": []}, "at least one"),
+        ({"catalogues": {}}, "at least one"),
+        ({"catalogues": {"a": 0}}, "for 'weight', got 0"),
+        ({"catalogues": {"a": "much"}}, "expected float for 'weight'"),
+        ({"fresh": {"share": 1.0}}, "for 'share'"),
+        ({"fresh": {"parcel": 10}}, "did you mean 'parcels'"),
         ({"bf16": "yes"}, "expected bool"),
     ],
 )
 def test_what_is_wrong_is_named(change: dict[str, Any], message: str) -> None:
     with pytest.raises(RunConfigError, match=message):
         parse_run({**GOOD, **change})
+
+
+def test_weights_and_fresh_renders_come_back_too() -> None:
+    run = parse_run({**GOOD, "catalogues": {"a": 2, "b": 0.5}, "fresh": {"recipe": "bags", "share": 0.25}})
+    assert parse_run(run.as_dict()) == run
+    assert run.catalogues == {"a": 2.0, "b": 0.5}
+    assert run.fresh is not None
+    assert (run.fresh.recipe, run.fresh.share) == ("bags", 0.25)
+    assert with_overrides(run, catalogues=["c"]).catalogues == {"c": None}
 
 
 def test_a_missing_key_and_a_file_that_is_no_yaml_are_named(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_damaged_images_are_named_and_left_out(make_shapes: Make, tmp_path: Path
     data = load_run_data(parse_run(yaml.safe_load(run.read_text())))
     assert set(data.skipped) == {str(broken), str(missing), str(resized)}
     assert "48 x 48 pixels, the catalogue says 96 x 96" in data.skipped[str(resized)]
-    assert len(data.train) == len(catalogue.images("train")) - 3
+    assert len(data.train[0].images) == len(catalogue.images("train")) - 3
 
     process = start(run)
     said, _ = process.communicate(timeout=200)
@@ -93,3 +93,39 @@ def test_a_full_disk_ends_the_run_with_the_last_checkpoint_whole(shapes: Catalog
     assert "Traceback" not in said
     load_network(out / "weights" / "last.pt")
     assert not list((out / "weights").glob("*.partial"))
+
+
+def test_fresh_renders_are_trained_on_and_go_on_after_a_kill(shapes: Catalogue, tmp_path: Path) -> None:
+    fresh = {"recipe": "train", "parcels": 4, "share": 0.5, "seed": 5}
+    run, out = write_run(tmp_path, shapes, epochs=10_000, fresh=fresh), tmp_path / "out"
+    process = start(run)
+    while not (out / "fresh/0001/catalogue.json").exists() or not (out / "weights/last.pt").exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    begun = max(int(folder.name) for folder in (out / "fresh").glob("[0-9]*"))
+
+    process = start(run, "--resume")
+    while not (out / f"fresh/{begun + 1:04d}/catalogue.json").exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+    seen = Progress.load(out / "progress.json").epochs_done
+    while Progress.load(out / "progress.json").epochs_done < seen + 3:
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+    process.terminate()
+    said, _ = process.communicate(timeout=200)
+    assert process.returncode == 1, said
+    log = (out / "train.log").read_text()
+    assert f"fresh renders: batch {begun}, 4 images" in log or f"fresh renders: batch {begun + 1}" in log
+    assert len(list((out / "fresh").glob("[0-9]*"))) <= 3, "batches that were used are deleted"
+
+
+def test_a_recipe_that_cannot_be_rendered_ends_the_run_with_its_message(shapes: Catalogue, tmp_path: Path) -> None:
+    process = start(write_run(tmp_path, shapes, fresh={"recipe": "no-such-recipe"}))
+    said, _ = process.communicate(timeout=200)
+    assert process.returncode == 2
+    assert "the next batch cannot be rendered" in said
+    assert "no-such-recipe" in said
+    assert "Traceback" not in said

@@ -27,11 +27,12 @@ def run_of(catalogue: Path, out: Path, **values: object) -> RunConfig:
 
 def test_boxes_and_labels_reach_training(shapes: Catalogue, tmp_path: Path) -> None:
     data = load_run_data(run_of(shapes.folder, tmp_path, val_images=4))
-    assert len(data.train) == len(shapes.images("train"))
+    (source,) = data.train
+    assert source.share == 1.0
     assert len(data.val) == 4
     assert data.versions == (shapes.version,)
     records = shapes.images("train")
-    for record, image in zip(records, data.train, strict=True):
+    for record, image in zip(records, source.images, strict=True):
         marks = shapes.annotations_of(record)
         assert image.path.exists()
         np.testing.assert_array_equal(image.xyxy, np.array([mark.xyxy for mark in marks]).reshape(-1, 4))

@@ -14,11 +14,15 @@ from datasets.render.clutter import (
     appliances,
     electronics,
     fasteners,
+    household,
     kitchen,
     knives,
+    levers,
     look_alikes,
     machines,
+    packs,
     power,
+    rails,
     small_metal,
     soft,
     stuffing,
@@ -39,25 +43,33 @@ Builder = Callable[[np.random.Generator], Phantom]
 
 _PISTOL_SHAPED: Final = ("barcode_scanner", "glue_gun", "hair_dryer", "hot_air_gun", "power_drill", "spray_gun")
 
+# In `packs`: all but what belongs in a bathroom.
+_PACKED: Final = tuple(name for name in packs.__all__ if name != "perfume")
+
 SOFT: Final = (*soft.__all__, "folded_pack")
 ELECTRONICS: Final = (
-    *electronics.__all__, *power.__all__, "electric_motor", "power_drill", "hair_dryer", "barcode_scanner",
+    *electronics.__all__, *power.__all__, *_PACKED, "electric_motor", "power_drill", "hair_dryer", "barcode_scanner",
 )  # fmt: skip
-KITCHEN: Final = (*kitchen.__all__, *knives.__all__, "grains")
-TOOLS: Final = (*tools.__all__, *workshop.__all__, "hot_air_gun", "glue_gun", "spray_gun", "power_drill")
-TOILETRY: Final = tuple(toiletry.__all__)
+KITCHEN: Final = (*kitchen.__all__, *knives.__all__, "grains", "utensils")
+TOOLS: Final = (
+    *tools.__all__, *workshop.__all__, "clamp", "flashlight", "glue_gun", "grease_gun", "hot_air_gun", "multi_tool",
+    "power_drill", "spray_gun", "tool_battery",
+)  # fmt: skip
+TOILETRY: Final = (*toiletry.__all__, "hair_iron", "perfume")
 TOYS: Final = tuple(toys.__all__)
 SMALL_METAL: Final = (*small_metal.__all__, *fasteners.__all__, "findings")
 # Metal with the shapes of firearm parts, and tools and toys with the shape of a pistol.
 LOOK_ALIKES: Final = (
-    *look_alikes.__all__, *machines.__all__, *_PISTOL_SHAPED, "corkscrew", "knife", "pocket_knife", "tool_heap",
-    "toy_gun", "water_pistol",
+    *look_alikes.__all__, *machines.__all__, *rails.__all__, *levers.__all__, *household.__all__, *_PACKED,
+    *_PISTOL_SHAPED, "batteries", "bicycle_pump", "camera", "caulking_gun", "corkscrew", "glass_bottle", "knife",
+    "pocket_knife", "power_supply", "scissors", "stapler", "thermos", "tool_heap", "toy_gun", "umbrella",
+    "water_pistol",
 )  # fmt: skip
 CLUTTER: Final[dict[str, Builder]] = {
     name: getattr(module, name)
     for module in (
         soft, electronics, power, appliances, kitchen, knives, tools, workshop, toiletry, toys, small_metal, fasteners,
-        look_alikes, machines,
+        look_alikes, machines, rails, levers, household, packs,
     )
     for name in module.__all__
 } | {"findings": stuffing.findings, "folded_pack": stuffing.folded_pack, "grains": stuffing.grains}  # fmt: skip

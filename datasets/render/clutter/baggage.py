@@ -7,7 +7,6 @@ import numpy as np
 from datasets.render.clutter.sewing import zip_row
 from datasets.render.clutter.shapes import (
     Array,
-    along_x,
     along_y,
     boxes,
     chance,
@@ -23,6 +22,7 @@ from datasets.render.clutter.shapes import (
     uniform,
     wire,
 )
+from datasets.render.clutter.telescope import telescopic_rails
 from datasets.render.clutter.wrapping import Container, Size, box_container, creases, fabric
 from datasets.render.solids import Solid, box, cylinder, extrude, tube
 
@@ -137,36 +137,21 @@ def trolley(rng: np.random.Generator, inner_size_mm: Size) -> Container:
 
 
 def _rails(rng: np.random.Generator, x: float, y: float, z: float) -> list[Solid]:
-    metal, spread = pick(rng, "aluminium", "aluminium", "steel"), y * uniform(rng, 0.14, 0.32)
-    width, height = uniform(rng, 11, 24), uniform(rng, 8, 14)
-    wall = uniform(rng, 0.8, 1.4)
-    solids: list[Solid] = []
-    reach = x * uniform(rng, 0.75, 1.0)
-    for part, scale in ((reach, 1.0), (reach * uniform(rng, 0.7, 0.98), 0.72)):
-        size = (part, width * scale, height * scale)
-        for solid in hollow_box(size, wall, metal):
-            both = copies(solid, [(x / 2 - part / 2, side * spread, z) for side in (-1, 1)])
-            solids.append(both if solid.weight > 0 else both.cavity())
-    if chance(rng, 0.5):
-        solids.append(
-            copies(
-                along_x(cylinder(2.2, reach * 0.9, "steel", sides=6)),
-                [(x / 2 - reach / 2, side * spread, z) for side in (-1, 1)],
-            )
-        )
+    spread, reach = y * uniform(rng, 0.14, 0.32), x * uniform(rng, 0.75, 1.0)
+    solids = telescopic_rails(rng, reach, 0.0 if chance(rng, 0.12) else spread)
+    solids = [part.moved(offset_mm=(x / 2, 0, z)) for part in solids]
     grip = (uniform(rng, 22, 34), spread * 2 + 40, 20.0)
     solids += hollow_box(grip, 2.5, "abs", (x / 2 + 8, 0, z))
     solids.append(lying_box((8, spread * 2 + 20, 3), pick(rng, "steel", "aluminium"), (x / 2 + 8, 0, z)))
-    foot = hollow_box(
+    solids += hollow_box(
         (uniform(rng, 30, 60), spread * 2 + uniform(rng, 30, 90), 16),
         2,
         pick(rng, "abs", "aluminium"),
         (-x / 2 + 30, 0, z),
     )
-    ends = np.array(
-        [(x / 2 - at, side * spread, z + height / 2) for side in (-1, 1) for at in (20, reach * 0.5, reach * 0.9)]
-    )
-    return [*solids, *foot, *_screws(rng, ends)]
+    at = (20, reach * 0.5, reach * 0.9)
+    ends = np.array([(x / 2 - along, side * spread, z + 5) for side in (-1, 1) for along in at])
+    return [*solids, *_screws(rng, ends)]
 
 
 def _wheels(rng: np.random.Generator, x: float, y: float, z: float) -> list[Solid]:

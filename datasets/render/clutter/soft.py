@@ -22,7 +22,7 @@ from datasets.render.clutter.shapes import (
     uniform,
     wire,
 )
-from datasets.render.solids import Phantom, Solid, box, cylinder, extrude
+from datasets.render.solids import Phantom, Solid, box, cylinder, extrude, tube
 
 __all__ = ["belt", "book", "clothes", "crumpled_cloth", "jeans", "magazines", "shoe", "towel", "umbrella"]
 
@@ -217,22 +217,38 @@ def magazines(rng: np.random.Generator) -> Phantom:
 
 
 def umbrella(rng: np.random.Generator) -> Phantom:
-    """Return a folded umbrella: a telescopic shaft, ribs around it, cloth, handle."""
-    length = uniform(rng, 200, 420)
-    metal = pick(rng, "steel", "aluminium")
-    solids = [along_x(cylinder(uniform(rng, 3.5, 6), length, metal, sides=12))]
-    ribs = int(rng.integers(6, 10))
-    for index in range(ribs):
-        angle = 2 * np.pi * index / ribs
-        r0, r1 = uniform(rng, 7, 11), uniform(rng, 14, 22)
-        y, z = np.cos(angle), np.sin(angle)
-        end = -length * 0.45 + length * uniform(rng, 0.7, 0.85)
-        path = np.array(
-            [[end, y * r0, z * r0], [-length * 0.1, y * r1 * 0.8, z * r1 * 0.8], [-length * 0.45, y * r1, z * r1]]
-        )
-        solids.append(wire(path, 1.1, metal, sides=4, up=(0, -z, y)))
-    body = along_x(cylinder(uniform(rng, 22, 30), length * 0.75, "nylon", sides=14))
-    core = along_x(cylinder(20, length * 0.75 - 2, "nylon", sides=14)).cavity()
-    handle = along_x(cylinder(uniform(rng, 13, 19), uniform(rng, 45, 90), pick(rng, "abs", "wood", "rubber"), sides=16))
-    solids += [body, core, handle.moved(offset_mm=(length / 2, 0, 0))]
+    """Return a furled umbrella: a shaft of tubes, ribs folded along it once or thrice, springs, cloth, a handle."""
+    folds = int(rng.choice([1, 2, 3]))
+    length = uniform(rng, 420, 560) if folds == 1 else uniform(rng, 190, 330)
+    shaft, rib = pick(rng, "steel", "steel", "aluminium"), pick(rng, "steel", "steel", "aluminium")
+    solids = [
+        along_x(tube(radius, radius - 0.7, length * uniform(rng, 0.8, 1.0), shaft, sides=12))
+        for radius in (4.0, 5.5, 7.0)[:folds]
+    ]
+    ribs, gauge = int(rng.integers(6, 11)), uniform(rng, 0.8, 1.5)
+    for layer in range(folds + 1):  # stretchers and the folds of each rib, one outside the other
+        reach = length * uniform(rng, 0.6, 0.8) if layer else length * uniform(rng, 0.3, 0.5)
+        near, far = 8.5 + 2.6 * layer, 8.5 + 2.6 * layer + uniform(rng, 0.5, 5)
+        start = -length * uniform(rng, 0.4, 0.46)
+        for index in range(ribs):
+            angle = 2 * np.pi * (index + layer * 0.3) / ribs
+            y, z = np.cos(angle), np.sin(angle)
+            path = np.array([[start, y * near, z * near], [start + reach, y * far, z * far]])
+            solids.append(wire(path, gauge, rib, sides=4, up=(0, -z, y)))
+    runner = tube(8.2, 7.4, uniform(rng, 25, 50), pick(rng, "abs", shaft), sides=12)
+    solids += [
+        along_x(runner, (length * 0.1, 0, 0)),
+        along_x(tube(9.5, 7.4, 10, "abs", sides=12), (-length * 0.44, 0, 0)),
+    ]
+    cloth, thick = uniform(rng, 19, 27), uniform(rng, 1.5, 5)
+    solids.append(
+        along_x(tube(cloth + thick, cloth, length * uniform(rng, 0.7, 0.85), "nylon", sides=14), (-length * 0.08, 0, 0))
+    )
+    grip = pick(rng, "abs", "wood", "rubber")
+    if folds == 1 and chance(rng, 0.6):  # a crook
+        bend = smooth([(0, 0, 0), (50, 0, 0), (85, 25, 0), (70, 60, 0), (35, 66, 0)], closed=False)
+        solids.append(wire(np.add(bend, (length / 2 - 20, 0, 0)), uniform(rng, 8, 12), grip, sides=10))
+    else:
+        handle = along_x(cylinder(uniform(rng, 13, 19), uniform(rng, 45, 90), grip, sides=16), (length / 2, 0, 0))
+        solids += [handle, along_x(cylinder(5, 30, "steel", sides=8), (length / 2 - 10, 0, 0))]
     return finish("soft/umbrella", solids)

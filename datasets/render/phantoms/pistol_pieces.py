@@ -25,7 +25,10 @@ METALS = ("steel", "steel", "stainless", "stainless", "zinc_alloy", "aluminium")
 
 @dataclass(frozen=True, slots=True)
 class Pistol:
-    """Proportions of one pistol in millimetres and radians; drawn anew for every phantom."""
+    """Proportions of one pistol in millimetres and radians; drawn anew for every phantom.
+
+    One in `heavy` has sides so thick that they leave no more room than what is inside takes: a black shadow.
+    """
 
     length: float
     slide: float
@@ -39,6 +42,7 @@ class Pistol:
     guard: float
     guard_drop: float
     bore: float
+    heavy: bool = False
 
     @property
     def down(self) -> Outline:
@@ -62,7 +66,7 @@ def draw_pistol(rng: Generator, size: float = 1.0, *, rake: tuple[float, float] 
     return Pistol(
         length, u(20, 32) * (0.45 + 0.55 * size), u(9, 22) * (0.5 + 0.5 * size), u(min(least, 1.0), 1.0),
         u(22, 34) * (0.55 + 0.45 * size), u(68, 120) * (0.35 + 0.65 * size), width, u(*rake), back, guard,
-        u(22, 34) * (0.6 + 0.4 * size), u(2.8, 6.0),
+        u(22, 34) * (0.6 + 0.4 * size), u(2.8, 6.0), bool(rng.random() < 0.4),
     )  # fmt: skip
 
 
@@ -70,7 +74,7 @@ def slide_of(
     a: Assembly, rng: Generator, p: Pistol, material: str, *, wall: float, shift: float = 0.0, open_top: bool = False
 ) -> None:
     """Add a hollow slide; `shift` draws it back, `open_top` leaves most of the barrel bare."""
-    u, high, thick = rng.uniform, p.slide, p.thick * rng.uniform(0.72, 0.95)
+    u, high, thick = rng.uniform, p.slide, p.thick * rng.uniform(0.9 if p.heavy else 0.72, 0.95)
     nose, heel = u(0, 0.3) * high, u(-0.15, 0.25) * high
     left, right = -shift, p.length - shift
     if open_top:
@@ -97,7 +101,8 @@ def slide_of(
     if not open_top and rng.random() < 0.35:
         cut = np.linspace(0.66, 0.86, int(rng.integers(2, 5))) * p.length - shift
         holes = [placed(rectangle(-3, -0.16 * high, 3, 0.16 * high), (x, 0.5 * high), u(0.0, 0.3)) for x in cut]
-    a.shell(shape, thick, wall, material, radius_mm=u(0.5, 5), rim_mm=wall * u(0.9, 1.5), holes=holes)
+    side = max(wall, thick / 2 - min(p.bore + 3.6, 0.42 * p.slide)) if p.heavy else wall
+    a.shell(shape, thick, side, material, radius_mm=u(0.5, 5), rim_mm=wall * u(0.9, 1.5), holes=holes)
     breech = p.length * u(0.14, 0.34)
     a.plate(
         rectangle(left + wall * 2, high * u(0.1, 0.3), left + breech, high - wall * 1.6), thick * u(0.3, 0.5), material
@@ -167,7 +172,8 @@ def frame_of(a: Assembly, rng: Generator, p: Pistol, material: str, *, wall: flo
         (-tang * 0.3, -p.dust * 0.55),
     ]
     rim = min(wall, 0.25 * p.dust, 2.4 if rail else wall)  # no edge may cross another
-    a.shell(points, p.thick * u(0.72, 0.92), wall, material, radius_mm=u(0.5, 3), rim_mm=rim)
+    side = max(wall, p.thick * u(0.14, 0.24)) if p.heavy else wall
+    a.shell(points, p.thick * u(0.72, 0.92), side, material, radius_mm=u(0.5, 3), rim_mm=rim)
     for _ in range(int(rng.integers(2, 6))):
         a.pin((u(p.back, front + 14), -p.dust * u(0.25, 0.8)), u(1.2, 2.6), p.thick * 0.9)
     a.plate(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from datasets.render.placement import CELL_MM, Floor, grids_of, random_rotation
+from datasets.render.placement import CELL_MM, Floor, grids_of, random_attitude, random_rotation
 from datasets.render.solids import Phantom, box, cylinder, ellipsoid
 
 LOW = np.array([-200.0, -150.0, 5.0])
@@ -103,3 +103,23 @@ def test_rotations_are_rotations() -> None:
         rotation = random_rotation(rng)
         assert rotation @ rotation.T == pytest.approx(np.eye(3), abs=1e-12)
         assert np.linalg.det(rotation) == pytest.approx(1)
+
+
+def test_attitudes_lie_on_edge_and_tilted_as_often_as_asked() -> None:
+    rng = np.random.default_rng(5)
+    turns = np.array([random_attitude(rng, 200.0, on_edge=0.2, tilted=0.3) for _ in range(1500)])
+    assert turns @ turns.transpose(0, 2, 1) == pytest.approx(np.broadcast_to(np.eye(3), turns.shape), abs=1e-12)
+    lean = np.degrees(np.arccos(np.abs(turns[:, 2, 2])))  # between the thickness of the thing and the vertical
+    assert float((lean < 13).mean()) == pytest.approx(0.5, abs=0.06)
+    assert float((lean > 75).mean()) > 0.2
+    between = np.histogram(lean, bins=[20, 35, 50, 65])[0]
+    assert between.min() > 0.03 * len(turns)  # every angle, not only the extremes
+
+
+@pytest.mark.parametrize("length_mm", [150.0, 400.0, 900.0])
+def test_nothing_long_stands_upright(length_mm: float) -> None:
+    rng = np.random.default_rng(6)
+    turns = np.array([random_attitude(rng, length_mm, on_edge=0.0, tilted=1.0) for _ in range(400)])
+    rise_mm = np.abs(turns[:, 2, 0]) * length_mm
+    assert rise_mm.max() <= min(220.0, length_mm) + 1e-6
+    assert rise_mm.max() > 140

@@ -46,7 +46,7 @@ def test_wrong_recipe_says_what_is_wrong(tmp_path: Path, text: str, says: str) -
 
 
 def test_missing_file_names_the_presets(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="train, calibration, test"):
+    with pytest.raises(RecipeError, match="train, bags, benign, calibration, test"):
         Recipe.load(tmp_path / "none.yaml")
 
 

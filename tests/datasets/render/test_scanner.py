@@ -9,6 +9,7 @@ from datasets.render.scanner import ScannerProfile, random_profile, scan
 from datasets.render.scanner_profiles import BASE_PROFILES
 from datasets.render.sensor import Sensor
 from datasets.render.solids import Phantom, box, extrude
+from datasets.render.spectra import PANEL_VOLTAGES_KV, TUBE_VOLTAGES_KV
 
 WEDGE = [(-40, -15), (40, -15), (40, 0), (10, 0), (10, 15), (-40, 15)]
 QUIET = Sensor(photons=(1e9, 1e9), row_flicker=0, row_drift=0, column_spread=0, dead_columns=0, blur_px=(0.3, 0.3))
@@ -124,6 +125,29 @@ def test_output_and_view_can_be_asked_for() -> None:
     assert {random_profile(rng).name for _ in range(200)} == set(BASE_PROFILES)
     with pytest.raises(ValueError, match="colour or grey"):
         random_profile(rng, output="sepia")
+
+
+def test_flat_panels_are_mostly_run_like_radiography() -> None:
+    rng = np.random.default_rng(3)
+    panels = [each for each in (random_profile(rng, output="grey") for _ in range(120)) if each.name == "flat_panel"]
+    assert {each.kvp for each in panels} == {*PANEL_VOLTAGES_KV, *TUBE_VOLTAGES_KV}
+    assert np.mean([each.kvp in PANEL_VOLTAGES_KV for each in panels]) > 0.5
+    for panel in panels:
+        view = scan([threat("steel", 1.0)], replace(panel, sensor=QUIET), rng, max_size_wh=(64, 64))
+        np.testing.assert_allclose(view.low, view.high, atol=5e-3)  # one screen
+
+
+def test_film_shows_dense_matter_bright() -> None:
+    profile = replace(BASE_PROFILES["line_grey"], sensor=QUIET, jpeg_quality=None)
+    plain, film = (
+        scan([threat()], replace(profile, inverted=inverted), np.random.default_rng(0)).image_rgb
+        for inverted in (False, True)
+    )
+    np.testing.assert_array_equal(film, 255 - plain)
+    rng = np.random.default_rng(2)
+    drawn = [random_profile(rng) for _ in range(300)]
+    assert any(each.inverted for each in drawn)
+    assert all(each.output == "grey" for each in drawn if each.inverted)
 
 
 def test_jpeg_is_a_round_trip_of_the_same_size() -> None:

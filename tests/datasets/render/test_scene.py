@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from datasets.difficulty import AXIS_OF_VIEW, view_difficulty
+from datasets.render.clutter import LOOK_ALIKES
 from datasets.render.concealment import CONCEALMENTS
 from datasets.render.parcels import Parcel, draw_parcel
 from datasets.render.phantoms import random_threat
@@ -10,7 +12,7 @@ from datasets.render.placement import Floor, bounds_of
 from datasets.render.recipe import Recipe
 from datasets.render.scene import compose, pack
 from datasets.render.solids import Phantom
-from datasets.render.threat_plan import draw_threats
+from datasets.render.threat_plan import Threat, draw_decoy, draw_threats
 
 RECIPE = Recipe(max_triangles=40_000)
 
@@ -106,3 +108,56 @@ def test_a_dense_parcel_is_stuffed_from_side_to_side() -> None:
         covered.append(float((seen >= 3).mean()))
     assert covered[1] > 0.6
     assert covered[1] > covered[0]
+
+
+def _turned_away(phantom: Phantom) -> float:
+    corners = np.concatenate([solid.triangles_mm.reshape(-1, 3) for solid in phantom.solids])
+    return view_difficulty(corners, np.eye(3)[AXIS_OF_VIEW["top"]])
+
+
+def test_many_firearms_show_their_edge_or_a_tilted_side() -> None:
+    recipe = Recipe(firearm_share=1, part_share=0, ammunition_share=0, mixed_share=0, concealed_share=0)
+    rng = np.random.default_rng(1)
+    away = [
+        _turned_away(phantom)
+        for _ in range(120)
+        for threat in draw_threats(rng, recipe, close_up=True)[1]
+        for phantom in threat.phantoms
+        if phantom.label in {"handgun", "revolver"}
+    ]
+    assert float(np.mean(np.array(away) < 0.2)) > 0.4  # most lie flat
+    assert float(np.mean(np.array(away) > 0.4)) > 0.15
+
+
+def test_a_threat_keeps_its_attitude_whatever_the_parcel() -> None:
+    gun = random_threat("handgun", np.random.default_rng(2))
+    upright = gun.moved(np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]]))
+    rng = np.random.default_rng(3)
+    for threat in (Threat((gun,)), Threat((upright,))):
+        parcel = draw_parcel(rng, RECIPE, [bounds_of(threat.phantoms)], close_up=True)
+        contents, _, placed = pack(rng, RECIPE, parcel, [threat], close_up=True)
+        assert placed == [threat]
+        height = np.subtract(*bounds_of(threat.phantoms)[::-1])[2]
+        laid = [phantom for phantom in contents if phantom.label == "handgun"]
+        assert np.subtract(*bounds_of(laid)[::-1])[2] == pytest.approx(height, abs=0.01)
+
+
+def test_decoys_are_look_alikes_that_are_hidden_as_threats_are() -> None:
+    rng = np.random.default_rng(4)
+    decoys = [draw_decoy(rng, replace(RECIPE, concealed_share=0.5)) for _ in range(40)]
+    assert not any(decoy.sought for decoy in decoys)
+    assert all(decoy.phantoms[0].kind.split("/")[1] in LOOK_ALIKES for decoy in decoys)
+    hidden = [decoy.concealment for decoy in decoys if decoy.concealment]
+    assert 8 < len(hidden) < 32
+    assert len(set(hidden)) > 4
+
+
+def test_what_hides_a_threat_is_found_in_harmless_parcels_too() -> None:
+    recipe = Recipe(
+        max_triangles=30_000, firearm_share=0, part_share=0, ammunition_share=0, mixed_share=0, concealed_share=1,
+        hard_negative_share=1, dense_share=0,
+    )  # fmt: skip
+    scenes = [compose(np.random.default_rng(seed), recipe) for seed in range(12)]
+    assert not any(phantom.label for scene in scenes for phantom in scene.phantoms)
+    assert any(phantom.kind.startswith("concealment/") for scene in scenes for phantom in scene.phantoms)
+    assert not any(scene.facts["concealments"] for scene in scenes)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from datasets.render import clutter
 from datasets.render.clutter import CLUTTER, random_clutter
 from datasets.render.clutter.containers import CONTAINERS, Container
+from datasets.render.clutter.drapery import crumpled_foil, drapery
 from datasets.render.materials import MATERIALS
 from datasets.render.solids import Phantom, Solid, box
 
@@ -97,7 +98,7 @@ def test_a_seed_repeats_an_object_and_another_changes_it(kind: str) -> None:
 
 
 def test_there_are_many_kinds_and_every_group_names_some() -> None:
-    assert len(CLUTTER) >= 45
+    assert len(CLUTTER) >= 135
     groups = (
         clutter.SOFT, clutter.ELECTRONICS, clutter.KITCHEN, clutter.TOOLS, clutter.TOILETRY, clutter.TOYS,
         clutter.SMALL_METAL, clutter.LOOK_ALIKES,
@@ -147,3 +148,26 @@ def assert_hollow(solids: tuple[Solid, ...]) -> None:
 @pytest.mark.parametrize("kind", ["bottle", "thermos", "can", "toy_car", "laptop"])
 def test_shells_have_cavities(kind: str) -> None:
     assert_hollow(CLUTTER[kind](np.random.default_rng(1)).solids)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("room_mm", [(420.0, 300.0, 150.0), (90.0, 320.0, 20.0)])
+def test_cloth_reaches_the_walls_and_is_never_of_one_thickness(seed: int, room_mm: tuple[float, float, float]) -> None:
+    phantom = drapery(np.random.default_rng(seed), room_mm)
+    assert_sound(phantom)
+    low, high = phantom.bounds_mm()
+    size = high - low
+    assert (size[:2] > 0.9 * np.array(room_mm[:2])).all()
+    assert (size[:2] < 1.2 * np.array(room_mm[:2])).all()
+    total = sum(lengths_mm(phantom, rays=40).values())
+    assert (np.asarray(total) > 0.1).mean() > 0.7  # hardly a gap
+    assert np.unique(np.round(total, 2)).size > 200
+
+
+def test_crumpled_foil_shows_facets_and_is_nowhere_thinner_than_the_sheet() -> None:
+    rng = np.random.default_rng(1)
+    foil = Phantom("foil", (crumpled_foil(rng, (220.0, 160.0), 0.3, "aluminium"),))
+    assert_sound(foil)
+    inside = lengths_mm(foil, rays=60)["aluminium"][8:-8, 8:-8]
+    assert inside.min() > 0.299
+    assert np.percentile(inside, 95) > 1.15 * np.percentile(inside, 5)

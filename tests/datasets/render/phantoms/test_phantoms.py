@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from datasets.render.materials import MATERIALS
 from datasets.render.phantoms import FAMILIES, cartridge_group, random_threat, shotshell_group, threat_group
+from datasets.render.phantoms.assembly import Assembly
+from datasets.render.phantoms.pistol_pieces import draw_pistol, slide_of
 from datasets.render.solids import Phantom, Solid
 from detector.taxonomy import ATTRIBUTES, LABELS
 
@@ -195,3 +199,18 @@ def test_a_loaded_magazine_holds_lead_and_a_gun_is_not_one_block() -> None:
             metals = ("steel", "stainless", "zinc_alloy", "aluminium")
             metal = np.sum([paths.get(name, np.zeros(150)) for name in metals], axis=0)
             assert np.median(metal[metal > 0.5]) < 16
+
+
+def test_a_heavy_pistol_casts_the_darker_shadow() -> None:
+    drawn = [draw_pistol(np.random.default_rng(seed)) for seed in SEEDS]
+    assert 0.2 < np.mean([pistol.heavy for pistol in drawn]) < 0.6
+    more = []
+    for pistol in drawn:
+        steel = []
+        for heavy in (False, True):
+            slide = Assembly()
+            slide_of(slide, np.random.default_rng(1), replace(pistol, heavy=heavy), "steel", wall=2.0)
+            steel.append(sum(volume_mm3(solid) for solid in slide.phantom("slide/test", "slide").solids))
+        more.append(steel[1] / steel[0])
+    assert min(more) >= 1.0
+    assert np.median(more) > 1.25

@@ -1,0 +1,128 @@
+"""Cloth that fills the room it has: layers with edges, fans of folds, seams. Foil that was crumpled."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from datasets.render.clutter.sewing import waves
+from datasets.render.clutter.shapes import Array, blob, chance, finish, pick, uniform, wire
+from datasets.render.clutter.stuffing import relief
+from datasets.render.solids import Phantom, Solid, extrude
+
+__all__ = ["crumpled_foil", "drapery"]
+
+_POINTS = 7  # along a fold
+
+
+def drapery(rng: np.random.Generator, size_mm: tuple[float, float, float]) -> Phantom:
+    """Return cloth from wall to wall of a free box (3,) in mm: garments over one another, every one with its folds."""
+    x, y, z = size_mm
+    material = pick(rng, "cotton", "cotton", "cotton", "nylon", "leather")
+    weight = {"cotton": 1.0, "nylon": 0.3, "leather": 0.4}[material]  # woven synthetics are thinner
+    solids: list[Solid] = [_padded(rng, (x, y), weight * uniform(rng, 2.0, max(3.0, min(12.0, z / 5))), material)]
+    for _ in range(int(rng.integers(4, 11))):  # flaps: each layer ends somewhere, with a hem
+        extent = x * uniform(rng, 0.3, 1.0), y * uniform(rng, 0.3, 1.0)
+        rough = uniform(rng, 0.05, 0.25)
+        outline = blob(rng, *extent, knobs=int(rng.integers(4, 9)), rough=rough) + _within(rng, (x, y), extent)
+        thickness = weight * uniform(rng, 1.0, 6.0)
+        layer = extrude(_clipped(outline, (x, y)), thickness, material)
+        solids.append(layer.moved(offset_mm=(0, 0, uniform(rng, -0.4, 0.4) * z)))
+    for _ in range(int(rng.integers(4, 12))):
+        solids.append(_fan_of_folds(rng, (x, y, z), weight, material))
+    for _ in range(int(rng.integers(1, 5))):
+        solids += _seam(rng, (x, y, z), pick(rng, "nylon", "cotton", "leather"))
+    return finish("soft/drapery", solids, keep_pose=True)
+
+
+def crumpled_foil(rng: np.random.Generator, size_mm: tuple[float, float], thickness_mm: float, material: str) -> Solid:
+    """Return a sheet of foil (x, y) as the beam meets it: thicker where facets lean and where it is folded over."""
+    columns, rows = (int(np.clip(side / 6.0, 6, 32)) for side in size_mm)
+    u, v = np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows), indexing="ij")
+    slope = rng.normal(0, uniform(rng, 0.6, 1.6), u.shape)
+    folded = 1 + (rng.random(u.shape) < uniform(rng, 0.02, 0.15))
+    height = thickness_mm * folded * np.minimum(np.hypot(1, slope), 4.0)
+    return relief(u * size_mm[0], v * size_mm[1], np.asarray(height, np.float64), material)
+
+
+def _padded(rng: np.random.Generator, size_mm: tuple[float, float], thickness_mm: float, material: str) -> Solid:
+    """Return cloth whose thickness wanders slowly, with knit, pile or quilting on top."""
+    columns, rows = (int(np.clip(side / 9.0, 8, 40)) for side in size_mm)
+    u, v = np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows), indexing="ij")
+    x, y = u * size_mm[0], v * size_mm[1]
+    height = thickness_mm * (1 + waves(rng, x, y, 1.2) + rng.normal(0, uniform(rng, 0.03, 0.3), x.shape))
+    return relief(x, y, np.maximum(height, 0.2 * thickness_mm), material)
+
+
+def _within(rng: np.random.Generator, room: tuple[float, float], extent: tuple[float, float]) -> Array:
+    spare = np.maximum(np.subtract(room, extent), 0.0)
+    return np.asarray(rng.uniform(-0.5, 0.5, 2) * spare, np.float64)
+
+
+def _clipped(outline: Array, room: tuple[float, float]) -> Array:
+    half = np.array(room) / 2
+    # Never quite flat against the wall, so that no two points fall on one another.
+    return np.asarray(half * np.tanh(outline / half) * 0.98 + 0.02 * np.clip(outline, -2 * half, 2 * half), np.float64)
+
+
+def _fan_of_folds(rng: np.random.Generator, size_mm: tuple[float, float, float], weight: float, material: str) -> Solid:
+    """Return folds that leave one place side by side and spread: strings of doubled cloth, as one mesh."""
+    x, y, z = size_mm
+    angle = uniform(rng, 0, np.pi) if chance(rng, 0.5) else float(rng.choice([0.0, np.pi / 2])) + rng.normal(0, 0.2)
+    reach = uniform(rng, 0.2, 0.8) * (x + y) / 2
+    along = np.linspace(0.0, 1.0, _POINTS)
+    bend = rng.normal(0, 0.12) * reach * np.sin(along * uniform(rng, 2, 7) + uniform(rng, 0, 6))
+    gap, opening = uniform(rng, 2.0, 9.0), uniform(rng, 0.2, 2.5)
+    start = rng.uniform(-0.5, 0.5, 2) * (x, y)
+    count = int(rng.integers(4, 12))
+    one = (count, 1)
+    across = bend + (np.arange(count)[:, None] + rng.normal(0, 0.3, one)) * gap * (1 + opening * along)
+    across += rng.normal(0, 0.5, (count, _POINTS))
+    length = reach * (along * rng.uniform(0.5, 1.0, one) + rng.uniform(0, 0.15, one) - 0.5)
+    flat = np.stack([np.cos(angle) * length - np.sin(angle) * across, np.sin(angle) * length + np.cos(angle) * across])
+    paths = np.empty((count, _POINTS, 3))
+    paths[..., :2] = _clipped(np.moveaxis(flat, 0, -1) + start, (x, y))
+    paths[..., 2] = rng.uniform(-0.4, 0.4, one) * z
+    return _strings(paths, rng.uniform(0.5, 2.6, count) * (weight + 0.3), material)
+
+
+def _strings(paths_mm: Array, radii_mm: Array, material: str) -> Solid:
+    """Return square strings along level polylines (L, N, 3) as one mesh: `wire` without a loop over the lines."""
+    tangent = np.gradient(paths_mm, axis=1)
+    tangent /= np.linalg.norm(tangent, axis=2, keepdims=True) + 1e-12
+    reach = radii_mm[:, None, None]
+    side = np.stack([-tangent[..., 1], tangent[..., 0], np.zeros(tangent.shape[:2])], axis=-1) * reach
+    over = np.array([0.0, 0.0, 1.0]) * reach
+    rings = np.stack([paths_mm + side, paths_mm + over, paths_mm - side, paths_mm - over], axis=2)
+    low, high = rings[:, :-1], rings[:, 1:]
+    low_next, high_next = np.roll(low, -1, axis=2), np.roll(high, -1, axis=2)
+    first, last = rings[:, 0], rings[:, -1]
+    faces = [
+        np.stack([low, low_next, high_next], axis=3),
+        np.stack([low, high_next, high], axis=3),
+        np.stack([np.broadcast_to(first[:, :1], first.shape), np.roll(first, -1, axis=1), first], axis=2),
+        np.stack([np.broadcast_to(last[:, :1], last.shape), last, np.roll(last, -1, axis=1)], axis=2),
+    ]
+    triangles = np.concatenate([face.reshape(-1, 3, 3) for face in faces])
+    return Solid(np.ascontiguousarray(triangles, np.float32), material)
+
+
+def _seam(rng: np.random.Generator, size_mm: tuple[float, float, float], material: str) -> list[Solid]:
+    """Return two stitched lines side by side through a garment."""
+    x, y, z = size_mm
+    angle = float(rng.choice([0.0, np.pi / 2])) + rng.normal(0, 0.25)
+    along = np.linspace(-0.5, 0.5, _POINTS) * uniform(rng, 0.4, 1.0) * (x + y) / 2
+    across = uniform(rng, -0.4, 0.4) * min(x, y) + uniform(rng, 2, 14) * np.sin(along / uniform(rng, 30, 90))
+    height = uniform(rng, -0.4, 0.4) * z
+    radius = uniform(rng, 0.5, 1.2)
+    lines = []
+    for offset in (0.0, uniform(rng, 4, 10)):
+        flat = np.stack(
+            [
+                np.cos(angle) * along - np.sin(angle) * (across + offset),
+                np.sin(angle) * along + np.cos(angle) * (across + offset),
+            ],
+            axis=1,
+        )
+        path = np.column_stack([_clipped(flat, (x, y)), np.full(_POINTS, height)])
+        lines.append(wire(path, radius, material, sides=4))
+    return lines
