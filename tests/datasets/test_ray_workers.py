@@ -21,7 +21,7 @@ from parcelray import main
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-RECIPE = "{name: small, views: 2, long_side_px: [96, 128], max_triangles: 20000, firearm_share: 0.5, pseudo_colour_share: 1}\n"
+RECIPE = "{name: small, views: 2, long_side_px: [96, 128], max_triangles: 20000, pseudo_colour_share: 1}\n"
 COUNT = 6
 # Without authentication, so that no token of the user's own clusters is read or made.
 _QUIET = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
@@ -82,7 +82,9 @@ class Cluster:
         return found
 
     def stop(self) -> None:
-        family = psutil.Process(self.process.pid).children(recursive=True) if self.process.poll() is None else []
+        if self.process.poll() is not None:
+            return
+        family = psutil.Process(self.process.pid).children(recursive=True)
         self.process.terminate()
         self.process.communicate()
         for child in family:
