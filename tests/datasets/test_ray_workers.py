@@ -92,13 +92,20 @@ class Cluster:
                 child.kill()
 
 
+def _started(folder: str, attempts: int = 4) -> Cluster:
+    """Ray gives a node 30 s to start, which a busy machine may not reach."""
+    try:
+        return Cluster(folder)
+    except ConnectionError:
+        if attempts == 1:
+            raise
+        return _started(folder, attempts - 1)
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     folder = tempfile.mkdtemp(prefix="ray-")  # pytest's own folders are too long for Ray's sockets
-    try:
-        running = Cluster(folder)
-    except ConnectionError:  # Ray gives a node 30 s to start, which a busy machine may not reach
-        running = Cluster(folder)
+    running = _started(folder)
     try:
         yield running
     finally:
