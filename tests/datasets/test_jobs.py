@@ -81,6 +81,7 @@ def test_killed_twice_it_ends_in_the_same_bytes(tmp_path: Path, words_of: object
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     script = tmp_path / "main.py"
     script.write_text(_KILLED)
+    kept: dict[str, int] = {}
     for ending, times in ((image, "3"), ("/catalogue.json", "1")):
         command = [sys.executable, str(script), ending, times, *words("killed")]
         ended = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=False)
@@ -89,6 +90,10 @@ def test_killed_twice_it_ends_in_the_same_bytes(tmp_path: Path, words_of: object
         assert (killed / ".parts/job").exists()
         unlike = contents(killed / "images").items() - contents(whole / "images").items()
         assert not unlike  # whole images and nothing else
+        parts = {path.name: path.stat().st_mtime_ns for path in (killed / ".parts").glob("[0-9]*.json")}
+        assert kept.items() <= parts.items()  # what was done is not done again
+        kept = parts
+    assert len(kept) == 4
     assert len(list((killed / "images").iterdir())) >= 2
     assert main(words("killed")) == 0
     assert contents(killed) == contents(whole)
