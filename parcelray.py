@@ -40,6 +40,7 @@ _EXTRA_OF: Final = {
     **dict.fromkeys(("torch", "torchvision", "ultralytics", "albumentations", "onnx", "pycocotools"), "train"),
     **dict.fromkeys(("psycopg",), "postgres"),
     **dict.fromkeys(("fsspec", "s3fs"), "s3"),
+    "ray": "ray",
 }
 
 

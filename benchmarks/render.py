@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 
 from benchmarks.report import print_table, write_json
-from datasets.render.job import render_catalogue, worker_processes
+from datasets.render.job import render_catalogue
 from datasets.render.recipe import Recipe
 from datasets.render.sample import annotations_of
 from datasets.render.scanner import random_profile, scan
 from datasets.render.scene import compose
+from datasets.workers import worker_processes
 
 __all__ = ["measure", "run"]
 

@@ -11,6 +11,7 @@ from datasets.cli_compositing import add_insert, add_look
 from datasets.cli_exchange import add_shares as _add_shares
 from datasets.cli_output import progress as _progress
 from datasets.cli_output import summarise as _summarise
+from datasets.cli_workers import add_workers
 
 __all__ = ["add_arguments", "run"]
 
@@ -48,7 +49,7 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--count", type=int, required=True, metavar="N", help="parcels to render")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same bytes (default 0)")
-    parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes (default 1)")
+    add_workers(parser)
     parser.add_argument(
         "--recipe", metavar="FILE", help="a recipe file, or a preset: train, bags, benign, calibration, test, reference"
     )
@@ -86,7 +87,13 @@ def _render(arguments: argparse.Namespace) -> int:
     recipe = Recipe.load(arguments.recipe)
     with _progress("rendering", "parcel") as show:
         catalogue = render_catalogue(
-            arguments.out, recipe, arguments.count, arguments.seed, arguments.jobs, on_progress=show
+            arguments.out,
+            recipe,
+            arguments.count,
+            arguments.seed,
+            arguments.jobs,
+            ray=arguments.ray,
+            on_progress=show,
         )
     _summarise(catalogue)
     return 0

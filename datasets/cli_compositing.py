@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from datasets.cli_output import progress, summarise
+from datasets.cli_workers import add_workers
 
 __all__ = ["add_insert", "add_look"]
 
@@ -25,7 +26,7 @@ def add_insert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--count", type=int, required=True, metavar="N", help="images to make")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same bytes (default 0)")
-    parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes (default 1)")
+    add_workers(parser)
     parser.add_argument(
         "--look", metavar="FILE", help="of the scanner, from 'catalogue look' (default: estimated from the scans)"
     )
@@ -105,8 +106,9 @@ def _insert(arguments: argparse.Namespace) -> int:
         name=arguments.name,
     )
     with progress("inserting", "image") as show:
-        catalogue, problems = insert_into_catalogue(benign, arguments.out, options, arguments.jobs, on_progress=show)
-    look.save(arguments.out / "look.json")
+        catalogue, problems = insert_into_catalogue(
+            benign, arguments.out, options, arguments.jobs, ray=arguments.ray, on_progress=show
+        )
     for warning in problems:
         print(warning)
     summarise(catalogue)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datasets.cli_output import progress, summarise
+from datasets.cli_workers import add_workers
 
 if TYPE_CHECKING:
     Tasks = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -43,7 +44,7 @@ def add_tasks(tasks: Tasks) -> None:
     reference.add_argument("out", type=Path, metavar="OUT")
     reference.add_argument("--parcels", type=int, default=600, metavar="N", help="of two images each (default 600)")
     reference.add_argument("--seed", type=int, default=20_260, metavar="S", help="another seed, another catalogue")
-    reference.add_argument("--jobs", type=int, default=1, metavar="J", help="processes (default 1)")
+    add_workers(reference)
     reference.set_defaults(task_function=_reference)
     gallery = tasks.add_parser("gallery", help="write a page to look through all images, with filters and boxes")
     gallery.add_argument("folder", type=Path, metavar="DIR")
@@ -138,7 +139,12 @@ def _reference(arguments: argparse.Namespace) -> int:
 
     with progress("rendering", "parcel") as show:
         catalogue = build_reference(
-            arguments.out, parcels=arguments.parcels, seed=arguments.seed, jobs=arguments.jobs, on_progress=show
+            arguments.out,
+            parcels=arguments.parcels,
+            seed=arguments.seed,
+            jobs=arguments.jobs,
+            ray=arguments.ray,
+            on_progress=show,
         )
     summarise(catalogue)
     return 0

@@ -1,33 +1,26 @@
-"""Insert threats into many benign scans; stop it at any moment and start it again.
-
-Each image is drawn from (options, seed, index) alone, so that jobs, order and interruptions leave no trace. An image
-is done when its record lies in `.parts`.
-"""
+"""Insert threats into many benign scans; each image is drawn from (options, seed, index) alone."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from datasets.catalogue import Catalogue, CatalogueInfo, write_atomically, write_catalogue
+from datasets.catalogue import Catalogue, CatalogueInfo
 from datasets.coco import Problem
 from datasets.compositing.benign import Benign, BenignScan
 from datasets.compositing.look import Look
 from datasets.difficulty import level_of_image
 from datasets.errors import CatalogueError, InsertionError, JobError
+from datasets.hashing import sha256_of
+from datasets.jobs import Job, Part, Progress, Work, no_progress
 from datasets.records import ImageRecord
-from datasets.render.job import worker_processes
-from datasets.samples import Annotation
 from detector.errors import ImageError
 from detector.taxonomy import LABELS
 
@@ -36,9 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["InsertOptions", "insert_into_catalogue"]
 
-_PARTS: Final = ".parts"
 _OTHERS: Final = 4  # scans that are tried where the one whose turn it is takes no threat
-_QUEUED_PER_JOB: Final = 16
 # Raised whenever this software would insert otherwise, so that a half-done job is never continued by other code.
 _VERSION: Final = 2
 
@@ -83,7 +74,8 @@ def insert_into_catalogue(
     options: InsertOptions,
     jobs: int = 1,
     *,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
+    ray: str | None = None,
+    on_progress: Progress = no_progress,
 ) -> tuple[Catalogue, list[Problem]]:
     """Make a catalogue of benign scans with threats in them; images that an earlier run finished are kept.
 
@@ -94,51 +86,39 @@ def insert_into_catalogue(
         out: folder of the catalogue; empty, missing, or holding the same job half done.
         options: what to insert.
         jobs: processes, each on one thread.
+        ray: address of a Ray cluster that inserts instead, as `datasets.ray_workers.ray_pool` takes it; its machines
+            must find the scans under the same paths.
         on_progress: called with images done and images in all, at the start and after each image.
 
     Returns:
         The catalogue, and a warning for each image that no scan tried would take.
 
     Raises:
-        JobError: the folder holds something else, or a process died.
+        JobError: the folder holds something else, a scan has changed, a process died, or the cluster cannot be used.
         CatalogueError: no scan takes a threat, for example because the look is of another kind of image.
     """
     if jobs < 1:
         raise JobError(f"expected jobs of at least 1, got {jobs}")
-    parts = out / _PARTS
-    _claim(out, {"insertion": options.digest(), "seed": options.seed, "benign": benign.digest()})
-    (out / "images").mkdir(exist_ok=True)
-    done = {int(path.stem) for path in parts.glob("[0-9]*.json")}
-    todo = (index for index in range(options.count) if index not in done)
-    finished = len(done & set(range(options.count)))
-    on_progress(finished, options.count)
+    job = Job.claim(
+        out,
+        {"look, labels or number of threats": options.digest(), "seed": options.seed, "benign scans": benign.digest()},
+    )
     order = np.random.default_rng(options.seed).permutation(len(benign.scans))
-    tasks = ((index, _candidates(benign.scans, order, options.seed, index)) for index in todo)
-    if finished < options.count:
-        for _ in _insert_all(tasks, out, options, min(jobs, options.count - finished)):
-            finished += 1
-            on_progress(finished, options.count)
-    items, problems = _collected(parts, options.count)
+
+    def work(index: int) -> Work:
+        return partial(_insert, options, index, _candidates(benign.scans, order, options.seed, index))
+
+    indices = range(options.count)
+    job.run(indices, work, jobs=jobs, ray=ray, on_progress=on_progress)
+    parts = list(job.read(indices))
+    items = [item for part in parts for item in part.items]
+    problems = [part.problem for part in parts if part.problem is not None]
     if not items:
         raise CatalogueError(f"no scan takes a threat; the first: {problems[0]}")
     name = options.name or f"{benign.info.name}-inserted"
     info = CatalogueInfo(name, benign.info.licence, "composited", benign.info.research_only)
-    catalogue = write_catalogue(out, items, info)
-    shutil.rmtree(parts)
-    return catalogue, problems
-
-
-def _claim(out: Path, wanted: dict[str, object]) -> None:
-    """Make the folder ours, or see that it holds the same job half done."""
-    claim = out / _PARTS / "job"
-    if claim.exists():
-        if json.loads(claim.read_text()) != wanted:
-            raise JobError(f"{out} holds a half-done job of other scans, look, labels or seed; choose another folder")
-        return
-    if out.exists() and any(path.name != _PARTS for path in out.iterdir()):
-        raise JobError(f"{out} is not empty; choose a new folder")
-    claim.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(claim, json.dumps(wanted).encode())
+    options.look.save(out / "look.json")
+    return job.finish(items, info), problems
 
 
 def _candidates(
@@ -149,39 +129,35 @@ def _candidates(
     return [scans[int(order[index % len(order)])], *(scans[int(other)] for other in others)]
 
 
-def _insert_all(
-    tasks: Iterator[tuple[int, list[BenignScan]]], out: Path, options: InsertOptions, jobs: int
-) -> Iterator[int]:
-    """Yield each image's index when it is on disk."""
-    with worker_processes(jobs) as pool:
-        try:
-            while batch := list(islice(tasks, jobs * _QUEUED_PER_JOB)):
-                yield from pool.map(partial(_insert_one, out, options), batch)
-        except BrokenProcessPool:
-            raise JobError(
-                "an inserting process died (out of memory?); run the same command again to continue, with fewer --jobs"
-            ) from None
-
-
-def _insert_one(out: Path, options: InsertOptions, task: tuple[int, list[BenignScan]]) -> int:
-    """Insert into one scan and put the image and then its record on disk."""
+def _insert(options: InsertOptions, index: int, scans: Sequence[BenignScan]) -> Part:
+    """Insert into the first of the scans that takes a threat."""
     from datasets.compositing.insertion import insert  # noqa: PLC0415  (numba loads in the workers only)
 
-    index, scans = task
-    entry: dict[str, Any] = {}
+    problem: Problem | None = None
     for turn, scan in enumerate(scans):
         rng = np.random.default_rng(np.random.SeedSequence([options.seed, index, turn]))
         try:
-            found = insert(scan.path.read_bytes(), options.look, rng, labels=options.labels, most=options.most)
-        except (InsertionError, ImageError, OSError) as error:
-            entry.setdefault("problem", [scan.record.file_name, str(error)])
+            found = insert(_read(scan), options.look, rng, labels=options.labels, most=options.most)
+        except (InsertionError, ImageError) as error:
+            reason = f"image {index} was not made: {error}"
+            problem = problem or Problem(scan.record.file_name, reason, warning=True)
             continue
         record = _record(scan.record, found, f"{index:06d}.{found.suffix}", options)
-        write_atomically(out / "images" / record.file_name, found.data)
-        entry = {"record": asdict(record), "annotations": [asdict(mark) for mark in found.annotations]}
-        break
-    write_atomically(out / _PARTS / f"{index:08d}.json", json.dumps(entry).encode())
-    return index
+        return Part(((record, tuple(found.annotations)),), (found.data,))
+    return Part(problem=problem)
+
+
+def _read(scan: BenignScan) -> bytes:
+    """Return the bytes of a scan, the same ones on every machine and as long as the job lasts."""
+    try:
+        data = scan.path.read_bytes()
+    except OSError as error:
+        raise JobError(
+            f"{scan.path}: {error.strerror}; the benign scans must stay in place, on every machine that inserts"
+        ) from None
+    if sha256_of(data) != scan.record.sha256:
+        raise JobError(f"{scan.path}: is not what it was when the job started; restore it, or start in another folder")
+    return data
 
 
 def _record(benign: ImageRecord, found: Inserted, file_name: str, options: InsertOptions) -> ImageRecord:
@@ -189,26 +165,10 @@ def _record(benign: ImageRecord, found: Inserted, file_name: str, options: Inser
     return replace(
         benign,
         file_name=file_name,
-        sha256=hashlib.sha256(found.data).hexdigest(),
+        sha256=sha256_of(found.data),
         complexity=found.complexity,
         difficulty=level_of_image(levels, found.complexity),
         source=f"parcelray insert into {benign.sha256[:16]} of {benign.source}",
         recipe=options.digest(),
         seed=options.seed,
     )
-
-
-def _collected(parts: Path, count: int) -> tuple[list[tuple[ImageRecord, list[Annotation]]], list[Problem]]:
-    items, problems = [], []
-    for index in range(count):
-        entry = json.loads((parts / f"{index:08d}.json").read_text())
-        if "record" in entry:
-            marks = [
-                Annotation(**{**mark, "xyxy": tuple(mark["xyxy"]), "attributes": tuple(mark["attributes"])})
-                for mark in entry["annotations"]
-            ]
-            items.append((ImageRecord(**entry["record"]), marks))
-        else:
-            file, reason = entry["problem"]
-            problems.append(Problem(file, f"image {index} was not made: {reason}", warning=True))
-    return items, problems

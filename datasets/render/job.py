@@ -1,53 +1,25 @@
-"""Render a whole catalogue on many cores; stop it at any moment and start it again.
-
-Each parcel is drawn from (recipe, seed, index) alone, so that jobs, order and interruptions leave no trace. A parcel
-is done when its record lies in `.parts`; the record is written after the images, both by renaming a finished file.
-"""
+"""Render a whole catalogue on many cores or machines; each parcel is drawn from (recipe, seed, index) alone."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import multiprocessing
-import os
-import shutil
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import asdict
-from multiprocessing.connection import wait as wait_for
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
-
-from datasets.catalogue import Catalogue, CatalogueInfo, write_catalogue
+from datasets.catalogue import Catalogue, CatalogueInfo
 from datasets.encoding import encode_dual_energy, encode_jpeg, encode_png
 from datasets.errors import JobError
+from datasets.jobs import Job, Part, Progress, no_progress
 from datasets.records import ImageRecord
 from datasets.render.recipe import Recipe
-from datasets.samples import Annotation, Sample
+from datasets.samples import Sample
 from detector import __version__
 
-__all__ = [
-    "LICENCE",
-    "claim_folder",
-    "finished_parcels",
-    "read_parts",
-    "release_folder",
-    "render_catalogue",
-    "render_parcels",
-    "worker_processes",
-]
+__all__ = ["catalogue_info", "claim", "render_catalogue", "render_parcels"]
 
-LICENCE: Final = "CC0-1.0"
-_PARTS: Final = ".parts"
-_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-# Enough to keep every process busy, few enough that a million parcels take no memory.
-_QUEUED_PER_JOB: Final = 4
+_LICENCE: Final = "CC0-1.0"
 
 
 def render_catalogue(
@@ -57,7 +29,8 @@ def render_catalogue(
     seed: int = 0,
     jobs: int = 1,
     *,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
+    ray: str | None = None,
+    on_progress: Progress = no_progress,
 ) -> Catalogue:
     """Render `count` parcels into a catalogue; parcels that an earlier run finished are kept.
 
@@ -67,63 +40,41 @@ def render_catalogue(
         count: parcels (each gives `recipe.views` images).
         seed: of the catalogue.
         jobs: processes, each on one thread.
+        ray: address of a Ray cluster that renders instead, as `datasets.ray_workers.ray_pool` takes it.
         on_progress: called with parcels done and parcels in all, at the start and after each parcel.
 
     Raises:
-        JobError: the folder holds something else, or a process died.
+        JobError: the folder holds something else, a process died, or the cluster cannot be used.
     """
     out = Path(out)
     if count < 1 or jobs < 1 or seed < 0:
         raise JobError(f"expected count and jobs of at least 1 and a seed of at least 0, got {count}, {jobs}, {seed}")
-    parts = out / _PARTS
-    if (out / "catalogue.json").exists() and not (parts / "job").exists():
+    if (out / "catalogue.json").exists() and not Job(out).is_open():
         return _finished(out, recipe, count, seed)
-    claim_folder(out, recipe, seed)
-    (out / "images").mkdir(exist_ok=True)
-    done = finished_parcels(out)
-    todo = (index for index in range(count) if index not in done)
-    finished = len(done & set(range(count)))
-    on_progress(finished, count)
-    if finished < count:
-        for _ in render_parcels(todo, out, recipe, seed, min(jobs, count - finished)):
-            finished += 1
-            on_progress(finished, count)
-    info = CatalogueInfo(
-        name=recipe.name, licence=LICENCE, source_kind="rendered", created_by=f"parcelray {__version__}"
-    )
-    catalogue = write_catalogue(out, read_parts(out, range(count)), info)
-    release_folder(out)
-    return catalogue
+    job = claim(out, recipe, seed)
+    render_parcels(job, range(count), recipe, seed, jobs=jobs, ray=ray, on_progress=on_progress)
+    return job.finish((item for part in job.read(range(count)) for item in part.items), catalogue_info(recipe))
 
 
-def claim_folder(out: Path, recipe: Recipe, seed: int) -> None:
-    """Make a folder ours, or see that it holds the same job half done.
+def claim(out: Path, recipe: Recipe, seed: int) -> Job:
+    """Make a folder ours for parcels of this recipe and seed, or go on in it.
 
     Raises:
         JobError: it holds something else.
     """
-    parts = out / _PARTS
-    claim = parts / "job"
-    wanted = {"recipe": recipe.digest(), "seed": seed}
-    if claim.exists():
-        found = json.loads(claim.read_text())
-        if found != wanted:
-            raise JobError(f"{out} holds a half-done render of another recipe or seed; choose another folder")
-        return
-    if out.exists() and any(path.name != _PARTS for path in out.iterdir()):
-        raise JobError(f"{out} is not empty; choose a new folder")
-    parts.mkdir(parents=True, exist_ok=True)
-    _write(claim, json.dumps(wanted).encode(), parts)
+    return Job.claim(out, {"recipe": recipe.digest(), "seed": seed})
 
 
-def release_folder(out: Path) -> None:
-    """Forget the job of a folder whose catalogue is written."""
-    shutil.rmtree(out / _PARTS)
+def render_parcels(
+    job: Job, indices: Sequence[int], recipe: Recipe, seed: int, *, jobs: int, ray: str | None, on_progress: Progress
+) -> None:
+    """Render those of the parcels that the job does not hold yet; see `Job.run`."""
+    job.run(indices, lambda index: partial(_render, recipe, seed, index), jobs=jobs, ray=ray, on_progress=on_progress)
 
 
-def finished_parcels(out: Path) -> set[int]:
-    """Return the parcels whose images and record are on disk."""
-    return {int(path.stem) for path in (out / _PARTS).glob("[0-9]*.json")}
+def catalogue_info(recipe: Recipe) -> CatalogueInfo:
+    """Return what is true of all that a recipe renders."""
+    return CatalogueInfo(recipe.name, _LICENCE, "rendered", created_by=f"parcelray {__version__}")
 
 
 def _finished(out: Path, recipe: Recipe, count: int, seed: int) -> Catalogue:
@@ -132,84 +83,18 @@ def _finished(out: Path, recipe: Recipe, count: int, seed: int) -> Catalogue:
     wanted = {recipe.parcel_id(seed, index) for index in range(count)}
     if {record.parcel_id for record in catalogue.records} != wanted:
         raise JobError(f"{out} already holds another catalogue; choose a new folder")
+    Job(out).tidy()
     return catalogue
 
 
-def render_parcels(todo: Iterator[int], out: Path, recipe: Recipe, seed: int, jobs: int) -> Iterator[int]:
-    """Render parcels and yield each one's index when its images and its record are on disk.
-
-    Args:
-        todo: which ones.
-        out: a folder that `claim_folder` has made ours.
-        recipe: what to render.
-        seed: of the catalogue.
-        jobs: processes, each on one thread.
-
-    Raises:
-        JobError: a process died.
-    """
-    pending: set[Future[int]] = set()
-    with worker_processes(jobs) as pool:
-        try:
-            more = True
-            while pending or more:
-                while more and len(pending) < jobs * _QUEUED_PER_JOB:
-                    index = next(todo, None)
-                    if index is None:
-                        more = False
-                    else:
-                        pending.add(pool.submit(_render_one, out, recipe, seed, index))
-                ready, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    yield future.result()
-        except BrokenProcessPool:
-            raise JobError(
-                "a rendering process died (out of memory?); run the same command again to continue, with fewer --jobs"
-            ) from None
-
-
-@contextmanager
-def worker_processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Give processes of one thread each; libraries read from the environment how many they may use as they load."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_start_worker)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def _start_worker() -> None:
-    """Set one process up: one thread, deaf to Ctrl-C, gone when its parent is."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _leave_with(sentinel: int) -> None:
-    wait_for([sentinel])
-    os._exit(1)
-
-
-def _render_one(out: Path, recipe: Recipe, seed: int, index: int) -> int:
-    """Render one parcel and put its images and then its record on disk."""
+def _render(recipe: Recipe, seed: int, index: int) -> Part:
+    """Render one parcel."""
     from datasets.render.sample import render_parcel  # noqa: PLC0415  (numba loads in the workers only)
 
-    entries = []
-    for sample in render_parcel(recipe, seed, index):
-        record, data = _encoded(sample, recipe)
-        _write(out / "images" / record.file_name, data, out / _PARTS)
-        entries.append({"record": asdict(record), "annotations": [asdict(item) for item in sample.annotations]})
-    _write(out / _PARTS / f"{index:08d}.json", json.dumps(entries).encode(), out / _PARTS)
-    return index
+    samples = render_parcel(recipe, seed, index)
+    images = [_encoded(sample, recipe) for sample in samples]
+    items = tuple((record, sample.annotations) for (record, _), sample in zip(images, samples, strict=True))
+    return Part(items, tuple(data for _, data in images))
 
 
 def _encoded(sample: Sample, recipe: Recipe) -> tuple[ImageRecord, bytes]:
@@ -231,7 +116,7 @@ def _encoded(sample: Sample, recipe: Recipe) -> tuple[ImageRecord, bytes]:
         view=facts["view"],
         scanner=facts["scanner"],
         source="parcelray render",
-        licence=LICENCE,
+        licence=_LICENCE,
         energy="dual" if facts["output"] == "colour" else "single",
         output=facts["output"],
         recipe=facts["recipe"],
@@ -240,21 +125,3 @@ def _encoded(sample: Sample, recipe: Recipe) -> tuple[ImageRecord, bytes]:
         difficulty=facts["difficulty"],
     )
     return record, data
-
-
-def read_parts(out: Path, indices: Iterable[int]) -> Iterator[tuple[ImageRecord, tuple[Annotation, ...]]]:
-    """Yield the images of rendered parcels with their annotations."""
-    for index in indices:
-        for entry in json.loads((out / _PARTS / f"{index:08d}.json").read_text()):
-            annotations = tuple(
-                Annotation(**{**item, "xyxy": tuple(item["xyxy"]), "attributes": tuple(item["attributes"])})
-                for item in entry["annotations"]
-            )
-            yield ImageRecord(**entry["record"]), annotations
-
-
-def _write(path: Path, data: bytes, scratch: Path) -> None:
-    """Write a file that is either whole or not there, also after the process was killed."""
-    temporary = scratch / f".{path.name}.{os.getpid()}"
-    temporary.write_bytes(data)
-    temporary.replace(path)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.render.compiled import compiled
-from datasets.render.solids import Phantom
+from datasets.render.solids import Phantom, widen
 
 __all__ = [
     "CELL_MM", "Floor", "Grids", "about_axis", "bounds_of", "grids_of", "random_attitude", "random_rotation", "turned",
@@ -169,7 +169,7 @@ def bounds_of(group: Sequence[Phantom]) -> tuple[NDArray[np.float64], NDArray[np
     corners = np.array([[np.inf] * 3, [-np.inf] * 3])
     for phantom in group:
         for solid in phantom.solids:
-            _widen(solid.triangles_mm, corners)
+            widen(solid.triangles_mm, corners)
     return corners[0], corners[1]
 
 
@@ -177,16 +177,6 @@ def turned(group: Sequence[Phantom], rotation: NDArray[np.float64]) -> list[Phan
     """Return a group turned about its centre, which becomes the origin."""
     low, high = bounds_of(group)
     return [phantom.moved(rotation, -(rotation @ (low + high) / 2)) for phantom in group]
-
-
-@compiled
-def _widen(triangles: NDArray[np.float32], corners: NDArray[np.float64]) -> None:
-    for index in range(triangles.shape[0]):
-        for corner in range(3):
-            for axis in range(3):
-                value = triangles[index, corner, axis]
-                corners[0, axis] = min(corners[0, axis], value)
-                corners[1, axis] = max(corners[1, axis], value)
 
 
 @compiled

@@ -123,7 +123,7 @@ def _accumulate(  # noqa: PLR0917  compiled code takes its arguments by position
     """
     first_row, first_column = corner_pixel
     axis, depth, source_axis, source_depth, detector_per_pitch, column_zero, row_zero, row_pitch, reference = fan
-    height, width = out.shape
+    height = out.shape[0]
     # From here on rows and columns count rays, not pixels; the first ray of pixel 0 has the coordinate 0.
     row_zero -= row_pitch * (0.5 - 0.5 / samples)
     row_pitch /= samples
@@ -137,37 +137,77 @@ def _accumulate(  # noqa: PLR0917  compiled code takes its arguments by position
     for index in range(triangles.shape[0]):
         for corner in range(3):
             row[corner] = (np.float64(triangles[index, corner, 1]) - row_zero) / row_pitch
-            across[corner] = (np.float64(triangles[index, corner, axis]) - source_axis) * detector_per_pitch
-            below[corner] = source_depth - np.float64(triangles[index, corner, depth])
         start = max(int(np.ceil(min(row[0], row[1], row[2]))), first_row * samples)
         stop = min(int(np.ceil(max(row[0], row[1], row[2]))), (first_row + height) * samples)
+        if start >= stop:
+            continue
+        for corner in range(3):
+            across[corner] = (np.float64(triangles[index, corner, axis]) - source_axis) * detector_per_pitch
+            below[corner] = source_depth - np.float64(triangles[index, corner, depth])
+        low, middle, high, facing = _by_row(row)
+        # A plane cuts the long edge and one of the two short ones, always from the corner below it to the one above.
+        per_row = 1.0 / (row[high] - row[low])
+        per_row_low, per_row_high = 1.0 / (row[middle] - row[low]), 1.0 / (row[high] - row[middle])
         for r in range(start, stop):
-            up_a = up_d = down_a = down_d = 0.0
-            for corner in range(3):
-                other = corner + 1 if corner < 2 else 0
-                if row[corner] <= r and row[other] > r:
-                    share = (r - row[corner]) / (row[other] - row[corner])
-                    up_a = across[corner] + share * (across[other] - across[corner])
-                    up_d = below[corner] + share * (below[other] - below[corner])
-                elif row[other] <= r and row[corner] > r:
-                    share = (r - row[other]) / (row[corner] - row[other])
-                    down_a = across[other] + share * (across[corner] - across[other])
-                    down_d = below[other] + share * (below[corner] - below[other])
-            c_up = up_a / up_d - column_zero
-            c_down = down_a / down_d - column_zero
-            if c_up < c_down:
-                left, right, inv_left, inv_right, sign = c_up, c_down, 1.0 / up_d, 1.0 / down_d, share_of_pixel
+            share = (r - row[low]) * per_row
+            inv_long = 1.0 / (below[low] + share * (below[high] - below[low]))
+            c_long = (across[low] + share * (across[high] - across[low])) * inv_long - column_zero
+            if row[middle] > r:
+                first, last, share = low, middle, (r - row[low]) * per_row_low
             else:
-                left, right, inv_left, inv_right, sign = c_down, c_up, 1.0 / down_d, 1.0 / up_d, -share_of_pixel
-            c_start = max(int(np.ceil(left)), first_column * samples)
-            c_stop = min(int(np.ceil(right)), (first_column + width) * samples)
-            if c_start >= c_stop:
-                continue
-            slope = (inv_right - inv_left) / (right - left)
-            for c in range(c_start, c_stop):
-                distance = 1.0 / (inv_left + slope * (c - left)) - reference
-                column = c // samples
-                out[r // samples - first_row, column - first_column] += np.float32(sign * distance * secants[column])
+                first, last, share = middle, high, (r - row[middle]) * per_row_high
+            inv_short = 1.0 / (below[first] + share * (below[last] - below[first]))
+            c_short = (across[first] + share * (across[last] - across[first])) * inv_short - column_zero
+            line, sign = out[r // samples - first_row], facing * share_of_pixel
+            if c_long < c_short:
+                _add_segment(
+                    line, first_column, samples, (c_long, c_short), (inv_long, inv_short), -sign, reference, secants
+                )
+            else:
+                _add_segment(
+                    line, first_column, samples, (c_short, c_long), (inv_short, inv_long), sign, reference, secants
+                )
+
+
+@compiled
+def _by_row(row: NDArray[np.float64]) -> tuple[int, int, int, float]:  # pragma: no cover  compiled
+    """Return the corners of the lowest, middle and highest row, and -1 where that order runs the other way round."""
+    low, middle, high, facing = 0, 1, 2, 1.0
+    if row[low] > row[middle]:
+        low, middle, facing = middle, low, -facing
+    if row[middle] > row[high]:
+        middle, high, facing = high, middle, -facing
+    if row[low] > row[middle]:
+        low, middle, facing = middle, low, -facing
+    return low, middle, high, facing
+
+
+@compiled
+def _add_segment(  # noqa: PLR0917  compiled code takes its arguments by position
+    line: NDArray[np.float32],
+    first_column: int,
+    samples: int,
+    ends: tuple[float, float],
+    inverse_depths: tuple[float, float],
+    sign: float,
+    reference: float,
+    secants: NDArray[np.float64],
+) -> None:  # pragma: no cover  compiled
+    """Add the signed distances of one segment to a row; between its ends the inverse depth is linear."""
+    start = max(int(np.ceil(ends[0])), first_column * samples)
+    stop = min(int(np.ceil(ends[1])), (first_column + line.shape[0]) * samples)
+    if start >= stop:
+        return
+    slope = (inverse_depths[1] - inverse_depths[0]) / (ends[1] - ends[0])
+    if samples == 1:  # without a division of integers in the loop
+        for c in range(start, stop):
+            distance = 1.0 / (inverse_depths[0] + slope * (c - ends[0])) - reference
+            line[c - first_column] += np.float32(sign * distance * secants[c])
+    else:
+        for c in range(start, stop):
+            distance = 1.0 / (inverse_depths[0] + slope * (c - ends[0])) - reference
+            column = c // samples
+            line[column - first_column] += np.float32(sign * distance * secants[column])
 
 
 def _axes(view: View) -> tuple[int, int]:

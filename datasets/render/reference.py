@@ -8,20 +8,19 @@ what only rendering tells: what can be seen, how hard it is, and on which scanne
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from datasets.catalogue import Catalogue, CatalogueInfo, write_catalogue
+from datasets.catalogue import Catalogue
 from datasets.errors import JobError
-from datasets.records import DIFFICULTIES, ImageRecord
-from datasets.render.job import LICENCE, claim_folder, finished_parcels, read_parts, release_folder, render_parcels
+from datasets.jobs import Item, Job, Progress, no_progress
+from datasets.records import DIFFICULTIES
+from datasets.render.job import catalogue_info, claim, render_parcels
 from datasets.render.recipe import Recipe
 from datasets.render.scanner_profiles import BASE_PROFILES
-from datasets.samples import Annotation
-from detector import __version__
 from detector.taxonomy import LABELS
 
 __all__ = ["PARCELS", "SEED", "Quotas", "build_reference", "choose_parcels", "planned_parcels"]
@@ -32,8 +31,7 @@ _OVERDRAWN: Final = 1.1  # so many are rendered for each that stays
 _PLANNED_PER_CHOICE: Final = 12
 _BENIGN_EVERY: Final = 12
 _ROUNDS: Final = 3
-Progress = Callable[[int, int], None]
-Images = tuple[tuple[ImageRecord, tuple[Annotation, ...]], ...]
+Images = tuple[Item, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +75,8 @@ def build_reference(
     jobs: int = 1,
     recipe: Recipe | None = None,
     quotas: Quotas | None = None,
-    on_progress: Progress = lambda done, total: None,  # noqa: ARG005
+    ray: str | None = None,
+    on_progress: Progress = no_progress,
 ) -> Catalogue:
     """Render and choose the reference catalogue; an interrupted run goes on where it was.
 
@@ -86,6 +85,7 @@ def build_reference(
         parcels: that stay, each with two images.
         seed: another seed gives another catalogue.
         jobs: processes, each on one thread; the result does not depend on them.
+        ray: address of a Ray cluster that renders instead, as `datasets.ray_workers.ray_pool` takes it.
         recipe: what to draw from; the preset `reference` where it is None.
         quotas: what must be reached; those of the number of parcels where it is None.
         on_progress: called with parcels rendered and parcels to render.
@@ -98,15 +98,15 @@ def build_reference(
     quotas = quotas or Quotas.for_parcels(parcels)
     if parcels < 1 or jobs < 1:
         raise JobError(f"expected parcels and jobs of at least 1, got {parcels} and {jobs}")
-    if (out / "catalogue.json").exists() and not finished_parcels(out):
+    if (out / "catalogue.json").exists() and not Job(out).is_open():
         raise JobError(f"{out} already holds a catalogue; choose a new folder")
-    claim_folder(out, recipe, seed)
-    (out / "images").mkdir(exist_ok=True)
+    job = claim(out, recipe, seed)
     plan = planned_parcels(recipe, seed)
     indices = list(islice(plan, round(parcels * _OVERDRAWN)))
     for _ in range(_ROUNDS):
-        _render(out, recipe, seed, indices, jobs=jobs, on_progress=on_progress)
-        chosen = choose_parcels({index: tuple(read_parts(out, [index])) for index in indices}, parcels)
+        render_parcels(job, indices, recipe, seed, jobs=jobs, ray=ray, on_progress=on_progress)
+        rendered = zip(indices, job.read(indices), strict=True)
+        chosen = choose_parcels({index: part.items for index, part in rendered}, parcels)
         missing = quotas.shortfalls(sum((_traits(images) for images in chosen.values()), Counter()))
         if not missing:
             break
@@ -115,15 +115,7 @@ def build_reference(
         raise JobError(
             f"{len(indices)} parcels of recipe {recipe.name!r} give only {'; '.join(missing)}; change its shares"
         )
-    items = [item for images in chosen.values() for item in images]
-    info = CatalogueInfo(recipe.name, LICENCE, "rendered", created_by=f"parcelray {__version__}")
-    catalogue = write_catalogue(out, items, info)
-    kept = {record.file_name for record in catalogue.records}
-    for path in (out / "images").iterdir():
-        if path.name not in kept:
-            path.unlink()
-    release_folder(out)
-    return catalogue
+    return job.finish((item for images in chosen.values() for item in images), catalogue_info(recipe))
 
 
 def planned_parcels(recipe: Recipe, seed: int) -> Iterator[int]:
@@ -149,17 +141,6 @@ def planned_parcels(recipe: Recipe, seed: int) -> Iterator[int]:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / max(len(values), 1)
-
-
-def _render(out: Path, recipe: Recipe, seed: int, indices: Sequence[int], *, jobs: int, on_progress: Progress) -> None:
-    done = finished_parcels(out)
-    todo = [index for index in indices if index not in done]
-    finished = len(indices) - len(todo)
-    on_progress(finished, len(indices))
-    if todo:
-        for _ in render_parcels(iter(todo), out, recipe, seed, min(jobs, len(todo))):
-            finished += 1
-            on_progress(finished, len(indices))
 
 
 def choose_parcels(rendered: Mapping[int, Images], parcels: int) -> dict[int, Images]:

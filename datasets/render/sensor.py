@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.render.compiled import compiled
+
 __all__ = ["Sensor", "measure", "spread"]
 
 
@@ -62,17 +64,33 @@ def measure(ideal: NDArray[np.float32], sensor: Sensor, rng: np.random.Generator
             signal += sensor.haze * spread(ideal[channel])
         signal = (signal + sensor.scatter) / (1.0 + sensor.scatter + sensor.haze)
         noise = rng.standard_normal(signal.shape, np.float32)
-        noise *= np.sqrt(signal / np.float32(sensor.photons[channel]) + np.float32(sensor.read_noise**2))
-        signal += noise
         rows = drift + rng.normal(1.0, sensor.row_flicker, height)
         columns = np.asarray(rng.normal(1.0, sensor.column_spread, width), np.float64)
         columns[dead] *= 1.0 - rng.uniform(0.03, 0.5, len(dead))
-        signal *= rows[:, None].astype(np.float32)
-        signal *= columns[None, :].astype(np.float32)
+        gains = rows.astype(np.float32), columns.astype(np.float32)
+        _read_out(signal, noise, 1 / sensor.photons[channel], sensor.read_noise**2, *gains, out[channel])
         if shading is not None:
-            signal *= shading
-        out[channel] = signal
+            out[channel] *= shading
     return np.maximum(out, np.float32(1e-5))
+
+
+@compiled
+def _read_out(  # noqa: PLR0917  compiled code takes its arguments by position
+    signal: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    per_quantum: float,
+    read_variance: float,
+    rows: NDArray[np.float32],
+    columns: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:  # pragma: no cover  compiled
+    """Fill out (H, W) with the signal, its quantum and electronic noise, and the gains of rows and columns."""
+    quantum, variance = np.float32(per_quantum), np.float32(read_variance)
+    for row in range(signal.shape[0]):
+        for column in range(signal.shape[1]):
+            level = signal[row, column]
+            level += noise[row, column] * np.sqrt(level * quantum + variance)
+            out[row, column] = level * rows[row] * columns[column]
 
 
 def spread(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from datasets.render.meshing import placed, sheet_between, skin, wire_rings
 from datasets.render.solids import Phantom, Solid, box, lathe, sweep
 
 __all__ = [
@@ -41,7 +42,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-_UNIT_BOX = box((1, 1, 1), "air").triangles_mm.astype(np.float64)
+_UNIT_BOX = box((1, 1, 1), "air").triangles_mm
 
 
 def uniform(rng: np.random.Generator, low: float, high: float) -> float:
@@ -90,32 +91,20 @@ def lying_box(size_mm: Sequence[float], material: str, offset_mm: ArrayLike) -> 
 
 def boxes(centres_mm: ArrayLike, sizes_mm: ArrayLike, material: str, *, yaw_deg: ArrayLike = 0.0) -> Solid:
     """Return N boxes as one mesh: centres (N, 3), sizes (N, 3) or (3,), yaw about z (N,) or one for all."""
-    centres = np.asarray(centres_mm, np.float64).reshape(-1, 3)
-    sizes = np.broadcast_to(np.asarray(sizes_mm, np.float64), centres.shape)
-    corners_mm = _UNIT_BOX[None] * sizes[:, None, None, :]
-    return _placed(corners_mm, centres, yaw_deg, material)
+    centres = np.ascontiguousarray(centres_mm, np.float64).reshape(-1, 3)
+    return _placed(_UNIT_BOX, sizes_mm, centres, yaw_deg, material)
 
 
 def copies(solid: Solid, offsets_mm: ArrayLike, *, yaw_deg: ArrayLike = 0.0) -> Solid:
     """Return N copies of a solid as one mesh at offsets (N, 3), each turned about z first."""
-    offsets = np.asarray(offsets_mm, np.float64).reshape(-1, 3)
-    meshes = np.broadcast_to(solid.triangles_mm.astype(np.float64), (len(offsets), *solid.triangles_mm.shape))
-    return _placed(meshes, offsets, yaw_deg, solid.material)
+    offsets = np.ascontiguousarray(offsets_mm, np.float64).reshape(-1, 3)
+    return _placed(solid.triangles_mm, (1.0, 1.0, 1.0), offsets, yaw_deg, solid.material)
 
 
-def _placed(meshes: Array, offsets: Array, yaw_deg: ArrayLike, material: str) -> Solid:
-    yaw = np.radians(np.broadcast_to(np.asarray(yaw_deg, np.float64), (len(offsets),)))[:, None, None]
-    c, s = np.cos(yaw), np.sin(yaw)
-    x, y = meshes[..., 0], meshes[..., 1]
-    placed = np.stack([c * x - s * y, s * x + c * y, meshes[..., 2]], axis=-1) + offsets[:, None, None, :]
-    return Solid(np.ascontiguousarray(placed.reshape(-1, 3, 3), np.float32), material)
-
-
-def _cross(a: Array, b: Array) -> Array:
-    """Return the cross product along the last axis; for short paths numpy's own spends most of its time on axes."""
-    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
-    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+def _placed(mesh: NDArray[np.float32], sizes: ArrayLike, offsets: Array, yaw_deg: ArrayLike, material: str) -> Solid:
+    scales, yaw = np.empty_like(offsets), np.empty(len(offsets))
+    scales[:], yaw[:] = sizes, np.radians(yaw_deg)
+    return Solid(placed(mesh, scales, offsets, yaw), material)
 
 
 def wire(
@@ -131,34 +120,12 @@ def wire(
 
     `up` is one direction or one a point (N, 3); where the path runs along it, `sweep` takes over.
     """
-    path = np.asarray(path_mm, np.float64)
-    tangent = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0) if closed else np.array(np.gradient(path, axis=0))
-    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-12
-    side = _cross(np.asarray(up, np.float64), tangent)
-    length = np.linalg.norm(side, axis=1, keepdims=True)
-    if length.min() < 0.05:
+    path = np.ascontiguousarray(path_mm, np.float64)
+    above = np.ascontiguousarray(up, np.float64).reshape(-1, 3)
+    rings = wire_rings(path, above, float(radius_mm), sides, closed)
+    if not len(rings):
         return sweep(path, radius_mm, material, sides=sides, closed=closed)
-    side /= length
-    over = _cross(tangent, side)
-    angle = np.arange(sides) * (2 * np.pi / sides)
-    rings = path[:, None] + radius_mm * (
-        np.cos(angle)[:, None] * side[:, None] + np.sin(angle)[:, None] * over[:, None]
-    )
-    return _skin(rings, material, closed=closed)
-
-
-def _skin(rings: Array, material: str, *, closed: bool = False) -> Solid:
-    """Join rings (K, N, 3), each counter-clockwise seen from the last one, and close the two ends with fans."""
-    low = rings if closed else rings[:-1]
-    high = np.roll(rings, -1, axis=0) if closed else rings[1:]
-    low_next, high_next = np.roll(low, -1, axis=1), np.roll(high, -1, axis=1)
-    walls = np.stack([np.stack([low, low_next, high_next], axis=2), np.stack([low, high_next, high], axis=2)])
-    pieces = [walls.reshape(-1, 3, 3)]
-    if not closed:
-        first, last = rings[0], rings[-1]
-        pieces.append(np.stack([np.broadcast_to(first[0], first.shape), np.roll(first, -1, axis=0), first], axis=1))
-        pieces.append(np.stack([np.broadcast_to(last[0], last.shape), last, np.roll(last, -1, axis=0)], axis=1))
-    return Solid(np.ascontiguousarray(np.concatenate(pieces), np.float32), material)
+    return Solid(skin(rings, closed, not closed), material)
 
 
 def helix(length_mm: float, radius_mm: float, turns: float, points: int) -> tuple[Array, Array]:
@@ -247,7 +214,7 @@ def loft(outlines_mm: Sequence[ArrayLike], heights_mm: Sequence[float], material
         np.concatenate([np.asarray(outline, np.float64)[::turn], np.full((len(first), 1), height)], axis=1)
         for outline, height in zip(outlines_mm, heights_mm, strict=True)
     ]
-    return _skin(np.stack(rings), material)
+    return Solid(skin(np.stack(rings), False, True), material)
 
 
 def pillow(outline_mm: ArrayLike, height_mm: float, material: str, *, edge: float = 0.75) -> Solid:
@@ -262,26 +229,7 @@ def pillow(outline_mm: ArrayLike, height_mm: float, material: str, *, edge: floa
 
 def sheet(grid_mm: ArrayLike, thickness_mm: float, material: str) -> Solid:
     """Thicken a surface given as a grid of points (N, M, 3) along its normals: cloth, foil, bent plates, bag walls."""
-    grid = np.asarray(grid_mm, np.float64)
-    normal = _cross(np.gradient(grid, axis=0), np.gradient(grid, axis=1))
-    normal *= thickness_mm / 2 / (np.linalg.norm(normal, axis=2, keepdims=True) + 1e-12)
-    top, low = grid + normal, grid - normal
-    rim_top, rim_low = _rim(top), _rim(low)
-    pieces = [_grid_faces(top), _grid_faces(low)[:, ::-1]]
-    a, b, c, d = rim_low, np.roll(rim_low, -1, axis=0), np.roll(rim_top, -1, axis=0), rim_top
-    pieces += [np.stack([a, b, c], axis=1), np.stack([a, c, d], axis=1)]
-    return Solid(np.ascontiguousarray(np.concatenate(pieces), np.float32), material)
-
-
-def _rim(grid: Array) -> Array:
-    return np.concatenate([grid[:-1, 0], grid[-1, :-1], grid[:0:-1, -1], grid[0, :0:-1]])
-
-
-def _grid_faces(grid: Array) -> Array:
-    a, b, c, d = grid[:-1, :-1], grid[1:, :-1], grid[1:, 1:], grid[:-1, 1:]
-    return np.concatenate(
-        [np.stack([a, b, c], axis=2).reshape(-1, 3, 3), np.stack([a, c, d], axis=2).reshape(-1, 3, 3)]
-    )
+    return Solid(sheet_between(np.ascontiguousarray(grid_mm, np.float64), float(thickness_mm)), material)
 
 
 def hollow_box(

@@ -106,7 +106,7 @@ def test_same_bytes_whatever_the_jobs_and_after_a_stop(benign: Catalogue, tmp_pa
     with pytest.raises(StoppedError):
         insert_into_catalogue(scans, tmp_path / "two", options, 2, on_progress=stop)
     assert not (tmp_path / "two/catalogue.json").exists()
-    with pytest.raises(JobError, match="half-done job of other"):
+    with pytest.raises(JobError, match="half-done job of another seed"):
         insert_into_catalogue(scans, tmp_path / "two", InsertOptions(count=5, look=options.look, seed=2), 1)
     seen: list[int] = []
     insert_into_catalogue(scans, tmp_path / "two", options, 2, on_progress=lambda done, _: seen.append(done))

@@ -1,7 +1,4 @@
 import hashlib
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,22 +18,6 @@ RECIPE = Recipe(
 )
 COUNT = 4
 SEED = 5
-_KILLED = """
-import os, signal, sys
-from pathlib import Path
-
-sys.path.insert(0, sys.argv[2])
-from test_job import COUNT, RECIPE, SEED, render_catalogue
-
-
-def kill(done, total):
-    if done == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    render_catalogue(Path(sys.argv[1]), RECIPE, COUNT, SEED, 2, on_progress=kill)
-"""
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -78,22 +59,6 @@ def test_catalogue_holds_every_view_with_its_provenance(rendered: Path) -> None:
     views = {(record.parcel_id, record.view) for record in catalogue.records}
     assert len(views) == COUNT * 2
     assert not (rendered / ".parts").exists()
-
-
-def test_killed_job_continues_to_the_same_catalogue(rendered: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "killed"
-    script = tmp_path / "main.py"
-    script.write_text(_KILLED)
-    process = subprocess.run([sys.executable, str(script), str(folder), str(Path(__file__).parent)], check=False)
-    assert process.returncode == -signal.SIGKILL
-    assert len(list((folder / ".parts").glob("[0-9]*.json"))) >= 1
-    assert not (folder / "catalogue.json").exists()
-    with pytest.raises(JobError, match="another recipe or seed"):
-        render_catalogue(folder, RECIPE, COUNT, SEED + 1, 1)
-    seen: list[int] = []
-    render_catalogue(folder, RECIPE, COUNT, SEED, 1, on_progress=lambda done, _: seen.append(done))
-    assert seen[0] >= 1
-    assert contents(folder) == contents(rendered)
 
 
 def test_finished_job_is_left_alone_and_other_jobs_are_refused(rendered: Path) -> None:
