@@ -26,7 +26,7 @@ from training.epoch_order import EpochOrder, Pool
 from training.errors import ExportError, WeightsError
 from training.fresh import FreshBatches
 from training.labelled import LabelledImage, RunData, load_fresh
-from training.scanner_look import scanner_look
+from training.library_options import library_options
 
 prepare_environment()
 
@@ -96,7 +96,7 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         self.fresh_fitness = False
         self._process_start = time.monotonic()
         self._epochs_here = 0
-        super().__init__(overrides=_overrides(run, resume))
+        super().__init__(overrides=library_options(run, resume, gpu=_wants_gpu(run)))
         self.args.workers = run.workers  # the base class allows a CPU none
         if run.hours is not None:
             self.epochs = self.args.epochs = planned_epochs(self.progress, run.hours * 3600)
@@ -281,44 +281,8 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         """Do nothing: the last epoch was validated, and the checkpoints stay as they are."""
 
 
-def _overrides(run: RunConfig, resume: Path | None) -> dict[str, Any]:
-    gpu = run.device not in {"auto", "cpu"} or (run.device == "auto" and torch.cuda.is_available())
-    how = run.augmentation
-    same_name = ("scale", "degrees", "translate", "shear", "fliplr", "flipud", "hsv_h", "hsv_s", "hsv_v", "mosaic")
-    folder = Path(run.out).resolve()
-    options = {
-        "model": str(resume) if resume else f"{run.model}.yaml",
-        "epochs": run.epochs or 100_000,
-        "batch": run.batch,
-        "imgsz": run.imgsz,
-        "nbs": run.nbs,
-        "optimizer": run.optimiser,
-        "lr0": run.lr0,
-        "lrf": run.lrf,
-        "cos_lr": run.cos,
-        "warmup_epochs": run.warmup_epochs,
-        "warmup_bias_lr": 0.1 if run.optimiser == "SGD" else 0.0,
-        "momentum": run.momentum,
-        "weight_decay": run.weight_decay,
-        "cls_pw": run.class_balance,
-        "seed": run.seed,
-        "save_dir": str(folder),
-        "project": str(folder.parent),
-        "name": folder.name,
-        "exist_ok": True,
-        "device": ("0" if run.device == "auto" else run.device) if gpu else "cpu",
-        "amp": "bf16" if gpu and run.bf16 else False,
-        "deterministic": False,
-        "pretrained": False,
-        "patience": 0,
-        "plots": run.plots,
-        "workers": run.workers,
-        "verbose": False,
-        "close_mosaic": 1 if how.close_mosaic else 0,
-        "augmentations": scanner_look(how),
-        **{key: getattr(how, key) for key in same_name},
-    }
-    return {**options, "resume": str(resume)} if resume else options
+def _wants_gpu(run: RunConfig) -> bool:
+    return run.device not in {"auto", "cpu"} or (run.device == "auto" and torch.cuda.is_available())
 
 
 def _transfer(source: Any, target: Any) -> str:  # noqa: ANN401
