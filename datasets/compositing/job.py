@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -48,6 +48,7 @@ class InsertOptions:
         look: of the scanner.
         seed: same seed, same bytes.
         labels: what may be inserted.
+        families: where a label is named, only these phantom families of it are used.
         most: largest number of threats in one image.
         name: of the catalogue; that of the benign scans with "-inserted" where it is left empty.
     """
@@ -56,6 +57,7 @@ class InsertOptions:
     look: Look
     seed: int = 0
     labels: tuple[str, ...] = LABELS
+    families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     most: int = 2
     name: str = ""
 
@@ -69,7 +71,8 @@ class InsertOptions:
 
     def digest(self) -> str:
         """Return 64 hex digits over all that decides what an insertion looks like, but not the count and the seed."""
-        content = {"version": _VERSION, "look": self.look.as_dict(), "labels": sorted(self.labels), "most": self.most}
+        content: dict[str, object] = {"version": _VERSION, "look": self.look.as_dict(), "most": self.most}
+        content |= {"labels": sorted(self.labels), "families": dict(self.families)}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -168,7 +171,14 @@ def _insert_one(out: Path, options: InsertOptions, task: tuple[int, list[BenignS
     for turn, scan in enumerate(scans):
         rng = np.random.default_rng(np.random.SeedSequence([options.seed, index, turn]))
         try:
-            found = insert(scan.path.read_bytes(), options.look, rng, labels=options.labels, most=options.most)
+            found = insert(
+                scan.path.read_bytes(),
+                options.look,
+                rng,
+                labels=options.labels,
+                families=options.families,
+                most=options.most,
+            )
         except (InsertionError, ImageError, OSError) as error:
             entry.setdefault("problem", [scan.record.file_name, str(error)])
             continue
