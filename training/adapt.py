@@ -109,15 +109,16 @@ def adapt(out: Path, options: AdaptOptions, say: Say, progress: Progress) -> boo
     if min(options.insertions, options.renders // 2, options.jobs) < 1:
         raise TrainingError("expected at least 1 for --insertions and --jobs, and at least 2 for --renders")
     shipped = Detector.load(options.model)
-    run = _run(out, options, shipped.card)
     if not options.weights.is_file():
         raise TrainingError(f"{options.weights}: no such file; give the weights of the model with --weights")
+    run = _run(out, options, shipped.card)
     state = _claim(out, options)
 
     say(f"step 1 of 6: the scans of {options.benign}")
     site = _import(out, options, state, say)
     counts = {split: len(site.images(split)) for split in ("train", "val", "test")}
     say("  {train} to train on, {val} to choose thresholds on, {test} held back".format(**counts))
+    run = replace(run, model=_network_of(options.weights))
     say("step 2 of 6: look of the scanner, and rendered threats in its scans")
     look = _look(out, site, options, progress)
     recipes = {"replay": Recipe.load("train"), "forgetting": Recipe.load("test")}
@@ -178,6 +179,13 @@ def _run(out: Path, options: AdaptOptions, card: ModelCard) -> RunConfig:
         },
         "adapt",
     )
+
+
+def _network_of(weights: Path) -> str:
+    """Return the name of the network that weights are of; what cannot be read is refused before the long steps."""
+    from training.adapter import load_network  # noqa: PLC0415 - seconds of imports
+
+    return Path(load_network(weights).yaml["yaml_file"]).stem
 
 
 def _claim(out: Path, options: AdaptOptions) -> dict[str, Any]:

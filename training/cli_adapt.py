@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 __all__ = ["add_arguments", "run"]
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         low, high = given["pixel_mm"] = tuple(arguments.pixel_mm)
         if not 0.01 <= low <= high <= 20:
             raise TrainingError(f"--pixel-mm: expected 0.01 <= LOW <= HIGH <= 20, got {low:g} {high:g}")
-    if not adapt(arguments.out, AdaptOptions(**given), print, progress):
+    if not adapt(arguments.out, AdaptOptions(**given), partial(print, flush=True), progress):
         print("stopped; run the same command again to go on")
         return 1
     report = json.loads((arguments.out / REPORT).read_text(encoding="utf-8"))
