@@ -18,6 +18,7 @@ it does not forget. Thresholds are chosen on plain scans that nothing else saw; 
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
@@ -284,9 +285,10 @@ def _export(out: Path, options: AdaptOptions, shipped: Detector, site: Catalogue
         f" with {len(site.images('train'))} benign scans of it, rendered threats laid into them, and renders."
         f" Thresholds were chosen on {len(site.images('val'))} other benign scans of it. For this scanner alone.",
     )
-    untuned = out / "run" / "untuned.onnx"
-    new = replace(export(out / "run", untuned, wanted, say), score_calibration=card.score_calibration)
-    network = without_card(untuned.read_bytes())
+    with tempfile.TemporaryDirectory() as folder:
+        untuned = Path(folder) / "untuned.onnx"
+        new = replace(export(out / "run", untuned, wanted, say), score_calibration=card.score_calibration)
+        network = without_card(untuned.read_bytes())
     say("  choosing thresholds on the site's calibration part")
     detector = in_memory(network, replace(new, weights_sha256="0" * 64))
     points = choose_points(look_at_catalogue(detector, site, "val", threads=options.jobs))
@@ -310,7 +312,6 @@ def _export(out: Path, options: AdaptOptions, shipped: Detector, site: Catalogue
         },
     )
     write_model(out / "model.onnx", network, new)
-    untuned.unlink()
 
 
 def _facts(options: AdaptOptions, state: Mapping[str, Any], look: Look, counts: Mapping[str, int]) -> dict[str, Any]:

@@ -216,4 +216,4 @@ def test_only_the_phantom_families_asked_for_are_inserted() -> None:
         made = insert(
             data, look, np.random.default_rng(3), labels=("handgun",), families={"handgun": (family,)}, most=1
         )
-        assert set(made.kinds) == {family}
+        assert set(made.kinds) == {f"handgun/{family}"}
