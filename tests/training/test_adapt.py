@@ -78,7 +78,7 @@ def test_a_killed_adaptation_goes_on_to_a_model_with_thresholds_of_the_site_and_
     assert not (out / "inserted/catalogue.json").exists()
     made = {path: path.stat().st_mtime_ns for path in (out / "site/images").iterdir()}
 
-    assert main([*words, "--jobs", "2"]) == 0
+    assert main([*words, "--jobs", "1"]) == 0
     assert "report" in capsys.readouterr().out
     assert made == {path: path.stat().st_mtime_ns for path in (out / "site/images").iterdir()}
     site, inserted, held = (Catalogue.load(out / name) for name in ("site", "inserted", "held-back"))
