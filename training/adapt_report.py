@@ -58,25 +58,9 @@ def write_report(out: Path, before: Detector, after: Detector, facts: Mapping[st
             for turn in (0, 1)
         )
     )
-    balanced = []
-    for turn, model in enumerate((before, after)):
-        point = "balanced" if "balanced" in model.card.thresholds else model.card.operating_point
-        limits = np.array([model.thresholds(point).get(label, 1.1) for label in LABELS])
-        benign = looked["benign"][turn]
-        known = Familiarity.from_dict(model.card.familiarity) if model.card.familiarity else None
-        balanced.append(
-            {
-                "operating_point": point,
-                "false_alarms_per_100": _share(benign, [_alarms(one, limits) for one in benign], 100),
-                "firearm_recall": _share(
-                    _with_firearm(looked["held"][turn]),
-                    [_alarms(one, limits) for one in _with_firearm(looked["held"][turn])],
-                ),
-                "referred_per_100": _share(benign, [known.is_unlike(_view(one)) for one in benign], 100)
-                if known
-                else None,
-            }
-        )
+    used = [
+        _in_use(model, *pair) for model, *pair in zip((before, after), looked["benign"], looked["held"], strict=True)
+    ]
     report = {
         "software": f"parcelray {__version__}",
         "scanner": scans.info.name,
@@ -88,7 +72,7 @@ def write_report(out: Path, before: Detector, after: Detector, facts: Mapping[st
         "meaning": MEANING,
         "intervals": f"95 %, bootstrap over parcels, {_ROUNDS} rounds; differences are of the same parcels",
         "held_back_scans": {"kind": "rendered threats in benign scans", "firearm_recall_at_false_alarms": site},
-        "default_operating_point": {"before": balanced[0], "after": balanced[1]},
+        "default_operating_point": {"before": used[0], "after": used[1]},
         "renders": {"kind": "rendered", "firearm_recall_at_false_alarms": renders},
         "verdict": verdict(site, renders),
     }
@@ -142,6 +126,22 @@ def verdict(site: Mapping[str, Any], renders: Mapping[str, Any]) -> dict[str, An
             "parcelray export SHIPPED.onnx --catalogue OUT/site --no-calibration --out tuned.onnx"
         )
     return {"helped": helped, "forgot": lost, "advice": advice}
+
+
+def _in_use(model: Detector, benign: Sequence[ScoredImage], held: Sequence[ScoredImage]) -> dict[str, Any]:
+    """Return what a model does on the scans held back with the thresholds that it is used with."""
+    point = "balanced" if "balanced" in model.card.thresholds else model.card.operating_point
+    limits = np.array([model.thresholds(point).get(label, 1.1) for label in LABELS])
+    known = Familiarity.from_dict(model.card.familiarity) if model.card.familiarity else None
+    armed = _with_firearm(held)
+    chosen = model.card.metrics.get("operating_points", {}).get(point, {})
+    return {
+        "operating_point": point,
+        "guarantee": chosen.get("guarantee", "none stated"),
+        "false_alarms_per_100": _share(benign, [_alarms(one, limits) for one in benign], 100),
+        "referred_per_100": _share(benign, [known.is_unlike(_view(one)) for one in benign], 100) if known else None,
+        "firearm_recall": _share(armed, [_alarms(one, limits) for one in armed]),
+    }
 
 
 def _recalls(images: Sequence[ScoredImage], threat: Any, drawn: IntArray) -> FloatArray:  # noqa: ANN401

@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="at least 100 scans without a threat: images, or a catalogue",
     )
     parser.add_argument("--scanner", default="", metavar="NAME", help="of the scanner; default: the folder's")
-    parser.add_argument("--minutes", type=float, default=45.0, metavar="M", help="of training (default 45)")
+    parser.add_argument(
+        "--minutes", type=float, default=45.0, metavar="M", help="of training (default 45); the rest takes about ten"
+    )
     parser.add_argument(
         "--pixel-mm", nargs=2, type=float, metavar=("LOW", "HIGH"), help="size of a pixel at the parcel, if known"
     )
