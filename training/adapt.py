@@ -1,14 +1,14 @@
 """Fits a model to one scanner of which only benign scans are known, step by step, each kept when it is done.
 
-The scans are split by parcel. Rendered threats are laid into those that are trained on and, of other phantom families,
-into those that are held back. The network learns from insertions, plain scans and replayed renders together, so that
+The scans are split by parcel. Rendered threats are laid into those that are trained on and, some of other phantom
+families, into those that are held back. The network learns from insertions, plain scans and replayed renders together, so that
 it does not forget. Thresholds are chosen on plain scans that nothing else saw; `adapt_report` measures the rest.
 
     OUT/adapt.json          settings, files left out, how many scans are for what
     OUT/site                the scans as a catalogue: train, val (thresholds), test (held back)
     OUT/look.json           how the scanner shows what it measures, estimated
     OUT/inserted            rendered threats in scans of train and val
-    OUT/held-back           rendered threats of other families in scans of test
+    OUT/held-back           rendered firearms, partly of other families, in scans of test
     OUT/replay              renders to train on; OUT/forgetting: renders of other families to measure on
     OUT/run                 the training
     OUT/model.onnx          the adapted model
@@ -41,6 +41,7 @@ from detector.detector import Detector
 from detector.familiarity import Familiarity
 from detector.images import decode
 from detector.model_card import ModelCard
+from detector.taxonomy import LABELS, Group, group_of
 from training.config import RunConfig, parse_run
 from training.errors import TrainingError
 from training.export import export
@@ -55,7 +56,8 @@ Progress = Callable[[str, str], AbstractContextManager[Callable[[int, int], None
 REPORT: Final = "adaptation.json"
 SHARES: Final = {"insertions": 0.5, "benign scans": 0.2, "replayed renders": 0.3}
 _STATE: Final = "adapt.json"
-_SPLIT: Final = (0.5, 0.25, 0.25)
+_SPLIT: Final = (0.45, 0.3, 0.25)
+_FIREARMS: Final = tuple(label for label in LABELS if group_of(label) is Group.FIREARM)
 _HELD_BACK_A_SCAN: Final = 4
 _SEEDS: Final = {"inserted": 1, "held-back": 2, "replay": 3, "forgetting": 4}
 _EPOCH_IMAGES: Final = 400
@@ -128,7 +130,7 @@ def adapt(out: Path, options: AdaptOptions, say: Say, progress: Progress) -> boo
         count=options.insertions, look=look, seed=_SEEDS["inserted"], families=_all_families_but(tested)
     )
     held = min(_HELD_BACK_A_SCAN * counts["test"], options.insertions)
-    unseen = InsertOptions(count=held, look=look, seed=_SEEDS["held-back"], families=tested)
+    unseen = InsertOptions(count=held, look=look, seed=_SEEDS["held-back"], labels=_FIREARMS, families=tested)
     _insert(out / "inserted", ("train", "val"), learned, options.jobs, progress)
     _insert(out / "held-back", ("test",), unseen, options.jobs, progress)
     say("step 3 of 6: renders, so that nothing is forgotten")

@@ -87,6 +87,8 @@ def test_a_killed_adaptation_goes_on_to_a_model_with_thresholds_of_the_site_and_
     kept_back = {record.parcel_id for record in site.images("test")}
     assert len(kept_back) >= 15
     assert {record.parcel_id for record in held.records} <= kept_back
+    marks = {mark.label for record in held.records for mark in held.annotations_of(record)}
+    assert marks <= {"handgun", "revolver", "long_gun"}
     assert not kept_back & {record.parcel_id for record in inserted.records}
 
     shipped, adapted = Detector.load().card, Detector.load(out / "model.onnx").card
