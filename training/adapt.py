@@ -2,7 +2,8 @@
 
 The scans are split by parcel. Rendered threats are laid into those that are trained on and, some of other phantom
 families, into those that are held back. The network learns from insertions, plain scans and replayed renders together,
-so that it does not forget. Thresholds are chosen on plain scans that nothing else saw; `adapt_report` measures the rest.
+so that it does not forget. Thresholds are chosen on plain scans that nothing else saw; `adapt_report`
+measures the rest.
 
     OUT/adapt.json          settings, files left out, how many scans are for what
     OUT/site                the scans as a catalogue: train, val (thresholds), test (held back)

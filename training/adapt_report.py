@@ -35,7 +35,7 @@ _FPRS: Final = tuple(fpr for fpr in FPRS if fpr > 0.01)
 _ROUNDS: Final = 1000
 _FIREARMS: Final = [index for index, label in enumerate(LABELS) if group_of(label) is Group.FIREARM]
 _PICTURES: Final = 12
-MEANING: Final = (
+_MEANING: Final = (
     "Threats are rendered and laid into benign scans of this scanner that the adaptation never saw; in the test, some "
     "are of phantom families that it never saw either. The figures compare two models on this scanner. They are not the"
     " recall of real firearms, and must not be put beside figures on real or on wholly rendered images."
@@ -69,7 +69,7 @@ def write_report(out: Path, before: Detector, after: Detector, facts: Mapping[st
             for key, model in (("before", before), ("after", after))
         },
         "adaptation": dict(facts),
-        "meaning": MEANING,
+        "meaning": _MEANING,
         "intervals": f"95 %, bootstrap over parcels, {_ROUNDS} rounds; differences are of the same parcels",
         "held_back_scans": {"kind": "rendered threats in benign scans", "firearm_recall_at_false_alarms": site},
         "default_operating_point": {"before": used[0], "after": used[1]},
