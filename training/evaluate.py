@@ -37,7 +37,7 @@ from training.metrics import (
 from training.rates import BASE_RATE, rates_at
 from training.reliability import draw_reliability, reliability
 
-__all__ = ["FPRS", "evaluate_catalogue", "evaluate_coco", "figures"]
+__all__ = ["FPRS", "evaluate_catalogue", "evaluate_coco", "figures", "weighted_recall"]
 
 FPRS: Final = (0.01, 0.02, 0.05, 0.10, 0.20)
 _BOX_FPR: Final = 0.02
@@ -218,13 +218,14 @@ def _image_recall(images: Sequence[ScoredImage], seed: int) -> dict[str, Any]:
         return result
     weights = parcel_weights([image.parcel_id for image in images], _ROUNDS, seed)
     for fpr in FPRS:
-        rounds = resampled(lambda row, fpr=fpr: _weighted_recall(scores, threat, row, fpr), weights)  # type: ignore[misc]
+        rounds = resampled(lambda row, fpr=fpr: weighted_recall(scores, threat, row, fpr), weights)  # type: ignore[misc]
         value = recall_at_fpr(scores[threat], scores[~threat], fpr)
         result[f"{fpr:.0%}"] = interval(value, rounds).as_dict()
     return result
 
 
-def _weighted_recall(scores: FloatArray, threat: Any, weights: IntArray, fpr: float) -> float:  # noqa: ANN401
+def weighted_recall(scores: FloatArray, threat: Any, weights: IntArray, fpr: float) -> float:  # noqa: ANN401
+    """Return the recall of images with a threat at a share of false alarms, each image counted `weights` times."""
     repeated = np.repeat(np.arange(len(scores)), weights)
     positives, negatives = repeated[threat[repeated]], repeated[~threat[repeated]]
     if not len(positives) or not len(negatives):

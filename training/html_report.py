@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["html_report"]
+__all__ = ["html_report", "page"]
 
 
 def html_report(report: Mapping[str, Any], pictures: Mapping[str, Path]) -> str:
@@ -17,6 +17,13 @@ def html_report(report: Mapping[str, Any], pictures: Mapping[str, Path]) -> str:
         report: of `training.evaluate`.
         pictures: title -> PNG file, shown at the end.
     """
+    parts = report.get("sources") or {"": report}
+    embedded = {title: base64.b64encode(path.read_bytes()).decode() for title, path in pictures.items()}
+    return page("evaluation.html", report=report, parts=parts, pictures=embedded)
+
+
+def page(template: str, /, **values: object) -> str:
+    """Return a template of `training/templates` filled in; values are escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - only reports need it
 
     environment = Environment(
@@ -26,6 +33,4 @@ def html_report(report: Mapping[str, Any], pictures: Mapping[str, Path]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    parts = report.get("sources") or {"": report}
-    embedded = {title: base64.b64encode(path.read_bytes()).decode() for title, path in pictures.items()}
-    return environment.get_template("evaluation.html").render(report=report, parts=parts, pictures=embedded)
+    return environment.get_template(template).render(**values)

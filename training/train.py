@@ -23,7 +23,7 @@ from training.labelled import load_run_data
 if TYPE_CHECKING:
     from training.adapter import Trainer
 
-__all__ = ["TrainResult", "train"]
+__all__ = ["TrainResult", "is_finished", "train"]
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -65,8 +65,11 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
         raise TrainingError(f"{folder}: nothing to resume; start the run without --resume")
     if not resume and last.exists():
         raise TrainingError(f"{folder}: already holds a run; go on with --resume, or name another folder in 'out'")
-    if resume:
-        _require_unfinished(run, folder)
+    if resume and is_finished(run):
+        raise TrainingError(
+            f"{folder}: finished after {Progress.load(folder / PROGRESS_FILE).epochs_done} epochs; to train further, "
+            f"start another run with 'weights: {last}'"
+        )
     data = load_run_data(run)
     if run.nice:
         os.nice(run.nice)
@@ -105,14 +108,12 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
     )
 
 
-def _require_unfinished(run: RunConfig, folder: Path) -> None:
-    progress = Progress.load(folder / PROGRESS_FILE)
-    over = progress.elapsed_s + progress.epoch_s / 2 >= run.hours * 3600 if run.hours is not None else False
-    if over or (run.epochs is not None and progress.epochs_done >= run.epochs):
-        raise TrainingError(
-            f"{folder}: finished after {progress.epochs_done} epochs; to train further, start another run with "
-            f"'weights: {folder / 'weights' / 'last.pt'}'"
-        )
+def is_finished(run: RunConfig) -> bool:
+    """Return whether the run's folder holds all the training that the run asks for."""
+    progress = Progress.load(Path(run.out) / PROGRESS_FILE)
+    if run.hours is not None:
+        return progress.elapsed_s + progress.epoch_s / 2 >= run.hours * 3600
+    return run.epochs is not None and progress.epochs_done >= run.epochs
 
 
 @contextmanager

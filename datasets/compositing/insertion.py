@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,7 +21,7 @@ from datasets.compositing.displays import read_colour, read_grey, show_more
 from datasets.compositing.files import Scan, encode_scan, read_scan
 from datasets.compositing.look import Look
 from datasets.compositing.placing import place, silhouette
-from datasets.compositing.shadows import Shadow, ShadowObject, cast, draw_phantoms
+from datasets.compositing.shadows import ANY_FAMILY, Shadow, ShadowObject, cast, draw_phantoms
 from datasets.difficulty import complexity_of, level_of, superposition_of
 from datasets.errors import InsertionError
 from datasets.render.colour_maps import ColourTable
@@ -78,6 +78,7 @@ def insert(
     rng: np.random.Generator,
     *,
     labels: Collection[str] = LABELS,
+    families: Mapping[str, Collection[str]] = ANY_FAMILY,
     most: int = 2,
 ) -> Inserted:
     """Return a benign scan with one to `most` threats in its parcel; the same arguments give the same bytes.
@@ -87,6 +88,7 @@ def insert(
         look: of the scanner that made it.
         rng: the only source of chance.
         labels: what may be inserted.
+        families: where a label is named, only these phantom families of it are used.
         most: largest number of threats (a box of cartridges is one).
 
     Raises:
@@ -101,7 +103,7 @@ def insert(
     laid: list[tuple[Shadow, tuple[int, int]]] = []
     clean = without_scatter(transmissions, look.sensor)
     for _ in range(_TRIES):
-        phantoms = draw_phantoms(rng, labels)
+        phantoms = draw_phantoms(rng, labels, families)
         low, high = bounds_of(phantoms)
         # Before it is cast: at a pixel of a hair's width a shadow would fill the memory.
         if (high - low)[:2].max() > pixel_mm * max(parcel.shape):

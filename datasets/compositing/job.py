@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -43,6 +43,7 @@ class InsertOptions:
         look: of the scanner.
         seed: same seed, same bytes.
         labels: what may be inserted.
+        families: where a label is named, only these phantom families of it are used.
         most: largest number of threats in one image.
         name: of the catalogue; that of the benign scans with "-inserted" where it is left empty.
     """
@@ -51,6 +52,7 @@ class InsertOptions:
     look: Look
     seed: int = 0
     labels: tuple[str, ...] = LABELS
+    families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     most: int = 2
     name: str = ""
 
@@ -64,7 +66,8 @@ class InsertOptions:
 
     def digest(self) -> str:
         """Return 64 hex digits over all that decides what an insertion looks like, but not the count and the seed."""
-        content = {"version": _VERSION, "look": self.look.as_dict(), "labels": sorted(self.labels), "most": self.most}
+        content: dict[str, object] = {"version": _VERSION, "look": self.look.as_dict(), "most": self.most}
+        content |= {"labels": sorted(self.labels), "families": dict(self.families)}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -137,7 +140,14 @@ def _insert(options: InsertOptions, index: int, scans: Sequence[BenignScan]) -> 
     for turn, scan in enumerate(scans):
         rng = np.random.default_rng(np.random.SeedSequence([options.seed, index, turn]))
         try:
-            found = insert(_read(scan), options.look, rng, labels=options.labels, most=options.most)
+            found = insert(
+                _read(scan),
+                options.look,
+                rng,
+                labels=options.labels,
+                families=options.families,
+                most=options.most,
+            )
         except (InsertionError, ImageError) as error:
             reason = f"image {index} was not made: {error}"
             problem = problem or Problem(scan.record.file_name, reason, warning=True)

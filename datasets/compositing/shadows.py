@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -17,12 +18,13 @@ from datasets.render.scanner import MASK_MM
 from datasets.render.solids import Phantom, corners_of
 from detector.taxonomy import LABELS, TAXONOMY, Group
 
-__all__ = ["Shadow", "ShadowObject", "cast", "draw_phantoms", "shadow_of"]
+__all__ = ["ANY_FAMILY", "Shadow", "ShadowObject", "cast", "draw_phantoms", "shadow_of"]
 
 # How often an insertion is of a group; the labels of one group are as likely as each other.
 _GROUPS: Final = {Group.FIREARM: 0.4, Group.PART: 0.4, Group.AMMUNITION: 0.2}
 _IN_NUMBERS: Final = {"cartridge": 0.7, "shotshell": 0.7, "magazine": 0.2}
 _SOURCE_MM: Final = (700.0, 1400.0)
+ANY_FAMILY: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,15 +65,23 @@ class Shadow:
         return np.asarray(self.lengths_mm.sum(axis=0) > MASK_MM)
 
 
-def draw_phantoms(rng: np.random.Generator, labels: Collection[str] = LABELS) -> list[Phantom]:
-    """Draw one threat of these labels, or several of one label in their natural number, turned any way."""
+def draw_phantoms(
+    rng: np.random.Generator,
+    labels: Collection[str] = LABELS,
+    families: Mapping[str, Collection[str]] = ANY_FAMILY,
+) -> list[Phantom]:
+    """Draw one threat of these labels, or several of one label in their natural number, turned any way.
+
+    Of a label named in `families` only these phantom families are drawn.
+    """
     groups = [group for group in _GROUPS if any(TAXONOMY[label].group is group for label in labels)]
     shares = np.array([_GROUPS[group] for group in groups])
     group = groups[int(rng.choice(len(groups), p=shares / shares.sum()))]
     fitting = [label for label in LABELS if label in labels and TAXONOMY[label].group is group]
     label = fitting[int(rng.integers(len(fitting)))]
     many = rng.random() < _IN_NUMBERS.get(label, 0.0)
-    phantoms = threat_group(rng, label) if many else [random_threat(label, rng)]
+    known = families.get(label)
+    phantoms = threat_group(rng, label, known) if many else [random_threat(label, rng, known)]
     return turned(phantoms, random_rotation(rng))
 
 

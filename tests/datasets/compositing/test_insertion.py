@@ -224,3 +224,12 @@ def test_what_takes_no_threat_is_refused_with_the_reason() -> None:
     small = encode_dual_energy(ideal(parcel()))
     with pytest.raises(InsertionError, match="no threat that was tried fits"):
         insert(small, Look("site", pixel_mm=(0.1, 0.1)), rng, labels=("long_gun",))
+
+
+def test_only_the_phantom_families_asked_for_are_inserted() -> None:
+    data, look = encode_dual_energy(ideal(parcel())), Look("site", None, pixel_mm=(1.4, 1.5))
+    for family in ("antique", "open_top"):
+        made = insert(
+            data, look, np.random.default_rng(3), labels=("handgun",), families={"handgun": (family,)}, most=1
+        )
+        assert set(made.kinds) == {f"handgun/{family}"}
