@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 # PARCELRAY_TEST_API_EXAMPLES=100 before a release; so many for each operation, beside those for each limit in it.
 EXAMPLES = int(os.environ.get("PARCELRAY_TEST_API_EXAMPLES", "3"))
 
+# The answer to a right request for the one has no end; the other makes the service unready on purpose, because the tiny
+# model does not find the shipped test scans.
+_LEFT_OUT = ("/v1/events", "/v1/monitor/run")
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(600 + 60 * EXAMPLES)
@@ -29,6 +33,7 @@ def test_no_request_leads_to_a_server_error(
     words += ["--phases", "examples,coverage,fuzzing", "--generation-database", "none", "--continue-on-failure"]
     # Keys are another test's matter; without them every request gets behind the gate.
     words += ["--generation-with-security-parameters", "false", "--no-color", "--warnings", "off"]
+    words += [word for path in _LEFT_OUT for word in ("--exclude-path", path)]
     done = subprocess.run(
         [str(program), "run", f"{server.url}/v1/openapi.json", *words],
         check=False,
@@ -37,7 +42,8 @@ def test_no_request_leads_to_a_server_error(
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    operations = sum(len(path) for path in server.client.get("/v1/openapi.json").json()["paths"].values())
+    paths = server.client.get("/v1/openapi.json").json()["paths"]
+    operations = sum(len(methods) for path, methods in paths.items() if path not in _LEFT_OUT)
     assert f"Tested: {operations}" in done.stdout, done.stdout
     assert server.client.get("/readyz").status_code == 200
     assert server.stop() == 0
