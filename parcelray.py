@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "catalogue": ("datasets.cli", "render, check, split and describe catalogues of annotated scans"),
     "train": ("training.cli_train", "train a model from one YAML file"),
     "adapt": ("training.cli_adapt", "fit a model to one scanner, with benign scans of it alone"),
+    "average": ("training.cli_average", "average the weights of runs that went on from one checkpoint"),
     "mine": ("training.cli_mine", "keep the benign images that a model finds hardest, to train on"),
     "evaluate": ("training.cli_evaluate", "measure an ONNX model on a catalogue"),
     "export": ("training.cli_export", "turn trained weights into a checked ONNX model with its card"),

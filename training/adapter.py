@@ -321,9 +321,25 @@ def load_network(path: Path) -> Any:  # noqa: ANN401
     return network
 
 
-def save_slim(source: Path, target: Path) -> None:
-    """Write the averaged weights alone, in half precision: enough to continue from, without paths of this machine."""
-    network = load_network(source)
+def save_slim(sources: Sequence[Path], target: Path) -> None:
+    """Write the weights alone, in half precision: enough to continue from, without paths of this machine.
+
+    Of several checkpoints of one network the mean is written (Wortsman et al., "Model soups", ICML 2022): of runs that
+    went on from one checkpoint it is often better than each on data like no training data.
+
+    Raises:
+        WeightsError: a file cannot be read, or the networks differ.
+    """
+    network = load_network(sources[0]).float()
+    others = [load_network(source).float().state_dict() for source in sources[1:]]
+    mean = network.state_dict()
+    for source, other in zip(sources[1:], others, strict=True):
+        if {key: value.shape for key, value in other.items()} != {key: value.shape for key, value in mean.items()}:
+            raise WeightsError(f"{source}: is not the network of {sources[0]}; average runs of one 'model'")
+    for key, value in mean.items():
+        if others and value.dtype.is_floating_point:
+            mean[key] = torch.stack([value, *(other[key] for other in others)]).mean(dim=0)
+    network.load_state_dict(mean)
     network.args = {"task": "detect", "imgsz": network.args["imgsz"]}
     network.criterion = None
     network.pt_path = None

@@ -105,6 +105,6 @@ def run(arguments: argparse.Namespace) -> int:
         from training.adapter import save_slim
 
         arguments.weights_out.parent.mkdir(parents=True, exist_ok=True)
-        save_slim(weights_of(arguments.source), arguments.weights_out)
+        save_slim([weights_of(arguments.source)], arguments.weights_out)
         print(f"wrote {arguments.weights_out} ({arguments.weights_out.stat().st_size / 1e6:.1f} MB)")
     return 0

@@ -153,6 +153,31 @@ def test_kept_weights_are_those_of_the_run_and_start_another(
         other.setup_model()
 
 
+def test_an_average_lies_between_its_sources(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    from training.adapter import load_network, save_slim
+
+    one, two = exported / "slim.pt", tmp_path / "two.pt"
+    network = torch.load(one, weights_only=False)
+    with torch.no_grad():
+        for parameter in network["model"].parameters():
+            parameter.mul_(1.5)
+    torch.save(network, two)
+    assert main(["average", str(tmp_path / "mean.pt"), str(one), str(two)]) == 0
+    first, mean = (dict(load_network(path).named_parameters()) for path in (one, tmp_path / "mean.pt"))
+    assert all(torch.allclose(mean[key], 1.25 * first[key], rtol=2e-3, atol=1e-6) for key in first)
+
+    network["model"].model[0].conv.weight.data = torch.zeros(8, 3, 3, 3)
+    torch.save(network, two)
+    with pytest.raises(WeightsError, match="average runs of one 'model'"):
+        save_slim([one, two], tmp_path / "mean.pt")
+    assert main(["average", str(tmp_path / "mean.pt"), str(tmp_path / "nowhere")]) == 2
+    assert "neither a weights file nor the folder of a run" in capsys.readouterr().err
+
+
 def test_bytes_that_are_no_weights_are_refused(tmp_path: Path) -> None:
     from training.adapter import load_network
 
