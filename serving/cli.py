@@ -72,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         allow_many()
         config = uvicorn.Config(
             app,
+            loop="asyncio",  # others may be installed; this one is tested
             http=connection_protocol(settings.receive_timeout_s),
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
             log_config=None,

@@ -132,10 +132,10 @@ def start_server(tiny_model_path: Path) -> StartServer:
             stderr=subprocess.DEVNULL,
             text=True,
             env={
+                "PARCELRAY_BUDGET_MS": "1000",
                 **os.environ,
                 "OMP_NUM_THREADS": "1",
                 "PARCELRAY_QUALITY_CHECKS": "false",
-                "PARCELRAY_BUDGET_MS": "1000",
             },
         )
         assert process.stdout is not None
