@@ -113,13 +113,13 @@ def shadow_of(phantoms: Sequence[Phantom], geometry: FanGeometry) -> Shadow:
     projection = project(phantoms, geometry)
     objects = tuple(
         ShadowObject(
-            str(phantoms[index].label),
-            phantoms[index].attributes,
-            phantoms[index].kind,
-            (row, column),
-            own,
-            round(view_difficulty(corners_of(phantoms[index]), np.eye(3)[AXIS_OF_VIEW[geometry.view]]), 4),
+            str(phantoms[own.index].label),
+            phantoms[own.index].attributes,
+            phantoms[own.index].kind,
+            (own.row, own.column),
+            own.in_all(len(projection.materials)),
+            round(view_difficulty(corners_of(phantoms[own.index]), np.eye(3)[AXIS_OF_VIEW[geometry.view]]), 4),
         )
-        for index, row, column, own in projection.own
+        for own in projection.own
     )
     return Shadow(projection.materials, projection.lengths_mm, objects)

@@ -24,7 +24,7 @@ from datasets.render.compiled import compiled
 from datasets.render.materials import MATERIALS
 from datasets.render.solids import Phantom, Solid
 
-__all__ = ["FanGeometry", "Projection", "bounds_mm", "project", "projected_bounds"]
+__all__ = ["FanGeometry", "OwnLengths", "Projection", "bounds_mm", "project", "projected_bounds"]
 
 View = Literal["top", "side"]
 # A wire thinner than a pixel must darken every pixel it crosses by the share that it covers; one ray a pixel would
@@ -71,18 +71,43 @@ class FanGeometry:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class OwnLengths:
+    """Path lengths of one phantom in the box of pixels that it can touch.
+
+    Attributes:
+        index: of the phantom.
+        row: first one of the box.
+        column: first one of the box.
+        materials: (m,) its materials, as indices into those of the scene.
+        lengths_mm: (m, h, w) float32.
+    """
+
+    index: int
+    row: int
+    column: int
+    materials: NDArray[np.intp]
+    lengths_mm: NDArray[np.float32]
+
+    def in_all(self, materials: int) -> NDArray[np.float32]:
+        """Return (materials, h, w): the same in all materials of the scene."""
+        out = np.zeros((materials, *self.lengths_mm.shape[1:]), np.float32)
+        out[self.materials] = self.lengths_mm
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Projection:
     """Path lengths of a scene.
 
     Attributes:
         materials: (M,) names.
         lengths_mm: (M, rows, columns) float32.
-        own: for each labelled phantom its index, the row and column of its box, and (M, h, w) float32 of its own.
+        own: path lengths of each labelled phantom alone.
     """
 
     materials: tuple[str, ...]
     lengths_mm: NDArray[np.float32]
-    own: tuple[tuple[int, int, int, NDArray[np.float32]], ...]
+    own: tuple[OwnLengths, ...]
 
 
 @compiled
@@ -247,13 +272,16 @@ def project(phantoms: Sequence[Phantom], geometry: FanGeometry) -> Projection:
         if phantom.label is None:
             _add(phantom.solids, geometry, number, lengths, (0, 0))
             continue
-        corner, shape = _window(phantom, geometry)
-        mine = np.zeros((len(materials), *shape), np.float32)
+        (row, column), (height, width) = _window(phantom, geometry)
+        names = sorted({solid.material for solid in phantom.solids})
+        rows = np.array([number[name] for name in names], np.intp)
+        mine = np.zeros((len(names), height, width), np.float32)
         if mine.size:
-            _add(phantom.solids, geometry, number, mine, corner)
+            _add(phantom.solids, geometry, {name: place for place, name in enumerate(names)}, mine, (row, column))
             np.maximum(mine, 0.0, out=mine)  # a cavity that sticks out of its object must not eat the neighbours
-            lengths[:, corner[0] : corner[0] + shape[0], corner[1] : corner[1] + shape[1]] += mine
-        own.append((index, corner[0], corner[1], mine))
+            for material, part in zip(rows, mine, strict=True):
+                lengths[material, row : row + height, column : column + width] += part
+        own.append(OwnLengths(index, row, column, rows, mine))
     np.maximum(lengths, 0.0, out=lengths)
     return Projection(materials, lengths, tuple(own))
 

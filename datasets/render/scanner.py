@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from datasets.difficulty import superposition_of
 from datasets.render.colour_maps import ColourTable, show_colour, show_grey
-from datasets.render.projector import FanGeometry, Projection, bounds_mm, project, projected_bounds
+from datasets.render.projector import FanGeometry, OwnLengths, Projection, bounds_mm, project, projected_bounds
 from datasets.render.scanner_profiles import ScannerProfile, random_profile
 from datasets.render.sensor import Sensor, measure
 from datasets.render.solids import Phantom
@@ -84,10 +84,8 @@ def scan(
     beam = (attenuation_table_per_mm(projection.materials, seen), seen)
     ideal = transmission(projection.lengths_mm, *beam)
     footprints = [
-        _footprint(
-            (index, row, column, own), projection, ideal, beam, profile, inside=_inside(phantoms[index], geometry)
-        )
-        for index, row, column, own in projection.own
+        _footprint(own, projection, ideal, beam, profile, inside=_inside(phantoms[own.index], geometry))
+        for own in projection.own
     ]
     low, high = measure(ideal, profile.sensor, rng)
     turn = profile.turn
@@ -170,7 +168,7 @@ def _inside(phantom: Phantom, geometry: FanGeometry) -> float:
 
 
 def _footprint(
-    own: tuple[int, int, int, NDArray[np.float32]],
+    own: OwnLengths,
     projection: Projection,
     ideal: NDArray[np.float32],
     beam: tuple[NDArray[np.float32], Response],
@@ -179,22 +177,22 @@ def _footprint(
     inside: float,
 ) -> Footprint:
     """Cut the mask out of the phantom's own lengths and ask how much of it changes what is seen."""
-    index, first_row, first_column, own_mm = own
-    mask = np.abs(own_mm).sum(axis=0) > MASK_MM
+    mask = own.lengths_mm.sum(axis=0) > MASK_MM
     if not mask.any():
-        return Footprint(index, (0.0, 0.0, 0.0, 0.0), np.zeros((0, 0), np.bool_), 0.0, 0, True, 0.0)
+        return Footprint(own.index, (0.0, 0.0, 0.0, 0.0), np.zeros((0, 0), np.bool_), 0.0, 0, True, 0.0)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     area = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     mask = np.ascontiguousarray(mask[area])
-    top, left = first_row + int(rows[0]), first_column + int(columns[0])
+    top, left = own.row + int(rows[0]), own.column + int(columns[0])
     place = (slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1]))
-    others = np.maximum(projection.lengths_mm[(slice(None), *place)] - own_mm[(slice(None), *area)], 0.0)
-    without = transmission(others[:, mask], *beam)
+    others = projection.lengths_mm[(slice(None), *place)][:, mask]
+    others[own.materials] = np.maximum(others[own.materials] - own.lengths_mm[(slice(None), *area)][:, mask], 0.0)
+    without = transmission(others, *beam)
     present = ideal[(slice(None), *place)][:, mask]
     visible = tells_apart(without, present, profile.sensor, profile.display.black_attenuation)
     xyxy = (float(left), float(top), float(left + mask.shape[1]), float(top + mask.shape[0]))
     return Footprint(
-        index, xyxy, mask, float(visible.mean()), int(mask.sum()), inside < 1.0, inside, superposition_of(without)
+        own.index, xyxy, mask, float(visible.mean()), int(mask.sum()), inside < 1.0, inside, superposition_of(without)
     )
 
 

@@ -156,11 +156,12 @@ def test_labelled_phantoms_keep_their_own_lengths_in_their_box() -> None:
     plate = Phantom("p", (box((200, 150, 5), "steel").moved(None, (0, 0, -20)),))
     seen = project([plate, threat], FAN)
     assert seen.materials == ("abs", "steel")
-    ((index, row, column, own),) = seen.own
+    (mine,) = seen.own
+    own = mine.in_all(2)
     alone = project([replace(threat, label=None)], FAN)
-    assert index == 1
+    assert (mine.index, mine.materials.tolist()) == (1, [0, 1])
     full = np.zeros_like(seen.lengths_mm)
-    full[:, row : row + own.shape[1], column : column + own.shape[2]] = own
+    full[:, mine.row : mine.row + own.shape[1], mine.column : mine.column + own.shape[2]] = own
     np.testing.assert_allclose(full, alone.lengths_mm, atol=1e-3)
     without = project([plate], FAN).lengths_mm[0]
     np.testing.assert_allclose(seen.lengths_mm[1] - full[1], without, atol=2e-3)
@@ -168,8 +169,8 @@ def test_labelled_phantoms_keep_their_own_lengths_in_their_box() -> None:
 
 def test_a_phantom_beside_the_image_has_an_empty_box() -> None:
     beside = Phantom("t", (box((10, 10, 10), "steel").moved(None, (0, 5000, 0)),), label="handgun")
-    ((_, _, _, own),) = project([beside], FAN).own
-    assert own.size == 0
+    (own,) = project([beside], FAN).own
+    assert own.lengths_mm.size == 0
 
 
 def test_bounds_are_those_of_the_corners() -> None:
