@@ -116,7 +116,7 @@ def mass_attenuation(composition: str, energies_kev: ArrayLike) -> NDArray[np.fl
     return _mass_attenuation(composition, tuple(energies.ravel().tolist())).reshape(energies.shape)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=8192)
 def _mass_attenuation(composition: str, energies_kev: tuple[float, ...]) -> NDArray[np.float64]:
     total = np.zeros(len(energies_kev))
     for element, share in mass_fractions(composition).items():
@@ -124,7 +124,7 @@ def _mass_attenuation(composition: str, energies_kev: tuple[float, ...]) -> NDAr
     return total
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=8192)
 def _element(element: str, energies_kev: tuple[float, ...]) -> NDArray[np.float64]:
     import xraydb  # noqa: PLC0415
 

@@ -71,7 +71,7 @@ class Response:
     weights: NDArray[np.float32]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
 def response(kvp: int = 160, pair: DetectorPair = DetectorPair()) -> Response:
     """Return the response of `pair` to the open beam at `kvp`.
 
@@ -91,7 +91,7 @@ def response(kvp: int = 160, pair: DetectorPair = DetectorPair()) -> Response:
     return Response(energies, weights)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
 def few_energies(kvp: int = 160, pair: DetectorPair = DetectorPair()) -> Response:
     """Return a response of about twenty energies or fewer that transmits like `response` within 0.006 in the logarithm.
 
@@ -106,7 +106,7 @@ def few_energies(kvp: int = 160, pair: DetectorPair = DetectorPair()) -> Respons
     return Response(energies, weights)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def _table_row(material: str, energies_kev: tuple[float, ...]) -> NDArray[np.float32]:
     return (attenuation_per_cm(material, energies_kev) / 10).astype(np.float32)
 
