@@ -9,6 +9,7 @@ from typing import Final
 from datasets.catalogue import Catalogue
 from datasets.records import ImageRecord
 from datasets.samples import Annotation
+from detector.boxes import intersection_over_union
 
 __all__ = ["Difference", "ImageChange", "difference"]
 
@@ -121,7 +122,8 @@ def _paired(
         if mark in added:
             added.remove(mark)
             removed.remove(mark)
-    overlaps = [(_iou(a, b), i, j) for i, a in enumerate(removed) for j, b in enumerate(added)]
+    table = intersection_over_union([mark.xyxy for mark in removed], [mark.xyxy for mark in added])
+    overlaps = [(iou, i, j) for i, row in enumerate(table.tolist()) for j, iou in enumerate(row)]
     left_old, left_new = set(range(len(removed))), set(range(len(added)))
     changed = []
     for iou, i, j in sorted(overlaps, reverse=True):
@@ -130,12 +132,6 @@ def _paired(
             left_new.remove(j)
             changed.append((removed[i], added[j]))
     return [removed[i] for i in sorted(left_old)], [added[j] for j in sorted(left_new)], changed
-
-
-def _iou(first: Annotation, second: Annotation) -> float:
-    (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = first.xyxy, second.xyxy
-    common = max(min(ax1, bx1) - max(ax0, bx0), 0) * max(min(ay1, by1) - max(ay0, by0), 0)
-    return common / ((ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - common)
 
 
 def _pairs(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, tuple[object, object]]:

@@ -17,17 +17,32 @@ from detector.detections import MAX_DETECTIONS, Detections
 from detector.errors import ModelCardError, ModelError
 from detector.familiarity import Familiarity
 from detector.fusion import UNSEEN, fuse
-from detector.letterbox import PAD_VALUE, letterbox
+from detector.letterbox import PAD_VALUE, Placement, blob_of, letterbox
 from detector.model_card import Look, ModelCard, read_card, verify_seal
 from detector.session import OnnxSession, Session
 from detector.yolo_head import Decoded, decode_output
 
-__all__ = ["MIN_SCORE", "SHIPPED_MODEL", "Detector"]
+__all__ = ["MIN_SCORE", "SHIPPED_FLOAT32", "SHIPPED_MODEL", "Detector", "find_model"]
 
-SHIPPED_MODEL: Final = Path(__file__).with_name("models") / "parcelray-nano.onnx"
+_SHIPPED: Final = Path(__file__).with_name("models")
+# The one that serves by default is the faster one on CPUs; the other one is what it was made from.
+SHIPPED_MODEL: Final = _SHIPPED / "parcelray-nano-int8.onnx"
+SHIPPED_FLOAT32: Final = _SHIPPED / "parcelray-nano.onnx"
 MIN_SCORE: Final = 0.01
 _MAX_MODEL_BYTES: Final = 1 << 30
 _STRIDE_PX: Final = 32  # of the network's coarsest grid: the sides of its input are multiples of it
+
+
+def find_model(name: Path | str | None = None) -> Path:
+    """Return the file of a model: a path, or the bare name of one that ships, such as "parcelray-nano".
+
+    Without a name the shipped model that is the default. A file of that name in the working folder comes first.
+    """
+    if name is None:
+        return SHIPPED_MODEL
+    file = Path(name)
+    shipped = _SHIPPED / f"{file.name.removesuffix('.onnx')}.onnx"
+    return shipped if file == Path(file.name) and not file.exists() and shipped.is_file() else file
 
 
 class Detector:
@@ -62,14 +77,14 @@ class Detector:
         """Load a model file, check it and run it once; without a path the model that ships with ParcelRay.
 
         Args:
-            path: an ONNX file with a card.
+            path: an ONNX file with a card, or the name of a shipped model; see `find_model`.
             sessions: how many views may be looked at at the same time.
 
         Raises:
             ModelError: there is no such file or it is not a network that fits its card.
             ModelCardError: the card is missing or wrong, or the file was changed after it was sealed.
         """
-        file = SHIPPED_MODEL if path is None else Path(path)
+        file = find_model(path)
         model_bytes = _read(file, shipped=path is None)
         try:
             first = OnnxSession(model_bytes)
@@ -101,6 +116,10 @@ class Detector:
         unlike = self._familiarity is not None and self._familiarity.is_unlike(image_rgb)
         with self._borrowed() as session:
             return replace(self._look(session, image_rgb, min_score), unlike_training=unlike)
+
+    def inputs(self, image_rgb: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Return what the network is given for an (H, W, 3) view, look by look: (1, 3, h, w) float32, RGB in 0..1."""
+        return [self._input(image_rgb, look)[0] for look in self.looks]
 
     def thresholds(self, operating_point: str | None = None) -> Mapping[str, float]:
         """Return label -> lowest score that alarms, of the named operating point or of the default one.
@@ -138,15 +157,18 @@ class Detector:
 
     def _run(self, session: Session, image_rgb: NDArray[np.uint8], look: Look, floors: NDArray[np.float64]) -> Decoded:
         """Return what one look finds, in pixels of the view."""
-        view = image_rgb[:, ::-1] if look.mirrored else image_rgb
-        canvas, place = letterbox(view, look.size_px, 0 if self._fixed_size else _STRIDE_PX)
-        blob = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+        blob, place = self._input(image_rgb, look)
         boxes, labels, scores = decode_output(session.run(blob), self.card.head, floors, place.canvas_wh)
         boxes = place.to_view(boxes)
         if look.mirrored:
             boxes[:, [0, 2]] = image_rgb.shape[1] - boxes[:, [2, 0]]
         solid = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         return boxes[solid], labels[solid], scores[solid]
+
+    def _input(self, image_rgb: NDArray[np.uint8], look: Look) -> tuple[NDArray[np.float32], Placement]:
+        view = image_rgb[:, ::-1] if look.mirrored else image_rgb
+        canvas, place = letterbox(view, look.size_px, 0 if self._fixed_size else _STRIDE_PX)
+        return blob_of(canvas), place
 
 
 def _read(file: Path, *, shipped: bool) -> bytes:

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.boxes import intersection_over_union
 from detector.yolo_head import Decoded
 
 __all__ = ["SAME_OBJECT_IOU", "UNSEEN", "fuse"]
@@ -40,7 +41,7 @@ def fuse(looks: Sequence[Decoded]) -> Decoded:
     for label in np.unique(labels):
         mine = np.flatnonzero(labels == label)
         mine = mine[np.argsort(-scores[mine], kind="stable")]
-        overlap = _overlap(boxes[mine])
+        overlap = intersection_over_union(boxes[mine], boxes[mine])
         free = np.ones(len(mine), bool)
         for first in range(len(mine)):
             if not free[first]:
@@ -64,12 +65,3 @@ def fuse(looks: Sequence[Decoded]) -> Decoded:
 def _logit(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     inside = scores.clip(UNSEEN, 1 - 1e-9)
     return np.asarray(np.log(inside) - np.log1p(-inside), np.float64)
-
-
-def _overlap(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (N, N) intersection over union of (N, 4) boxes of positive size."""
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    inside = (high - low).clip(0.0).prod(axis=2)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return np.asarray(inside / (area[:, None] + area[None] - inside), np.float64)

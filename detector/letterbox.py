@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["PAD_VALUE", "Placement", "letterbox"]
+__all__ = ["PAD_VALUE", "Placement", "blob_of", "letterbox"]
 
 PAD_VALUE: Final = 114
 
@@ -79,3 +79,8 @@ def letterbox(image_rgb: NDArray[np.uint8], size_px: int, multiple_px: int = 0) 
     fitted_w, fitted_h = place.fitted_wh
     canvas[place.top : place.top + fitted_h, place.left : place.left + fitted_w] = fitted
     return canvas, place
+
+
+def blob_of(canvas: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return an (H, W, 3) canvas as networks take it: (1, 3, H, W) float32, RGB in 0..1."""
+    return np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], np.float32) / np.float32(255)

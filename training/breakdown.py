@@ -8,10 +8,10 @@ from typing import Any, Final
 import numpy as np
 
 from datasets.samples import Annotation
+from detector.boxes import intersection_over_union
 from training.metrics import (
     FloatArray,
     ScoredImage,
-    intersection_over_union,
     interval,
     parcel_weights,
     recall_at_fpr,

@@ -16,6 +16,7 @@ import numpy as np
 from datasets.catalogue import Catalogue
 from datasets.records import Split
 from detector import __version__
+from detector.boxes import intersection_over_union
 from detector.detector import Detector
 from detector.taxonomy import LABELS, Group
 from training.breakdown import breakdown
@@ -26,7 +27,6 @@ from training.metrics import (
     IntArray,
     ScoredImage,
     average_precision,
-    intersection_over_union,
     interval,
     match_labels,
     parcel_weights,

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.sheet import CELL_WH, fitted, grid
+from detector.boxes import intersection_over_union
 from detector.errors import ImageError
 from detector.images import decode
-from training.metrics import ScoredImage, intersection_over_union
+from training.metrics import ScoredImage
 
 __all__ = ["failure_sheets", "worst_false_alarms", "worst_misses"]
 

@@ -13,13 +13,14 @@ import numpy as np
 
 from datasets.catalogue import Catalogue
 from datasets.records import Split
+from detector.boxes import intersection_over_union
 from detector.detections import Detections
 from detector.detector import Detector
 from detector.images import decode
 from detector.taxonomy import LABELS, Group, group_of
 from training.breakdown import facts_of_mark, size_class
 from training.errors import EvaluationError
-from training.metrics import FloatArray, IntArray, ScoredImage, intersection_over_union
+from training.metrics import FloatArray, IntArray, ScoredImage
 
 __all__ = ["GROUPS", "best_of_each", "by_group", "look_at_catalogue", "look_at_coco", "parse_group_map"]
 

@@ -17,7 +17,6 @@ __all__ = [
     "LabelMatches",
     "ScoredImage",
     "average_precision",
-    "intersection_over_union",
     "interval",
     "match_labels",
     "parcel_weights",
@@ -113,15 +112,6 @@ def interval(value: float, resampled: Sequence[float]) -> Interval:
         return Interval(value, value, value)
     low, high = np.quantile(rounds, [0.025, 0.975])
     return Interval(value, float(low), float(high))
-
-
-def intersection_over_union(one: FloatArray, other: FloatArray) -> FloatArray:
-    """Return (N, M) overlaps of (N, 4) and (M, 4) `xyxy` boxes."""
-    corner0 = np.maximum(one[:, None, :2], other[None, :, :2])
-    corner1 = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    shared = (corner1 - corner0).clip(0).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (one, other)]
-    return np.asarray(shared / (areas[0][:, None] + areas[1][None, :] - shared), np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

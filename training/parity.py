@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.letterbox import letterbox
+from detector.letterbox import blob_of, letterbox
 from detector.session import Session
 from training.errors import ExportError
 
@@ -56,7 +56,7 @@ def check_parity(network: Network, session: Session, images: Sequence[NDArray[np
     box_px = score = 0.0
     for image_rgb in images:
         canvas, _ = letterbox(image_rgb, size_px)
-        blob = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+        blob = blob_of(canvas)
         ours, theirs = network(blob), session.run(blob)
         if ours.shape != theirs.shape:
             raise ExportError(f"the weights give an output of {ours.shape}, the exported network {theirs.shape}")

@@ -15,6 +15,7 @@ from typing import Final
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 import detector
+from detector.boxes import intersection_over_union
 from detector.images import decode
 from detector.policy import Decision, ViewOutcome, decide
 from detector.quality import flaw_of
@@ -188,21 +189,8 @@ def _scans(images: Path, coco: _Coco) -> Iterator[KnownScan]:
 
 
 def _on_known(scan: KnownScan, detections: Iterable[DetectionOut]) -> list[DetectionOut]:
-    return [
-        found
-        for found in detections
-        if any(
-            found.group is group_of(known.label) and _overlap(found.xyxy, known.xyxy) >= _SAME_OBJECT
-            for known in scan.objects
-        )
-    ]
+    def lies_on_one(found: DetectionOut) -> bool:
+        same_group = [known.xyxy for known in scan.objects if group_of(known.label) is found.group]
+        return bool((intersection_over_union(found.xyxy, same_group) >= _SAME_OBJECT).any())
 
-
-def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = width * height
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
-    return both / (sum(areas) - both)
+    return [found for found in detections if lies_on_one(found)]

@@ -12,7 +12,6 @@ from pycocotools.cocoeval import COCOeval
 from training.metrics import (
     ScoredImage,
     average_precision,
-    intersection_over_union,
     interval,
     match_labels,
     parcel_weights,
@@ -23,11 +22,6 @@ from training.metrics import (
 Make = Callable[..., ScoredImage]
 BOX = (10.0, 10.0, 30.0, 30.0)
 AWAY = (60.0, 60.0, 80.0, 80.0)
-
-
-def test_overlap_by_hand() -> None:
-    got = intersection_over_union(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [5, 5, 6, 6], [0, 0, 2, 2]]))
-    np.testing.assert_allclose(got, [[1 / 3, 0.0, 1.0]])
 
 
 def test_average_precision_by_hand(scored: Make) -> None:

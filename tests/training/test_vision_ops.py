@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.metrics import intersection_over_union
+from detector.boxes import intersection_over_union
 
 pytestmark = pytest.mark.torch
 
