@@ -22,18 +22,16 @@ from detector import __version__
 from detector.detector import Detector
 from detector.familiarity import Familiarity
 from detector.images import decode
-from detector.taxonomy import LABELS, Group, group_of
+from detector.taxonomy import LABELS
 from training.errors import EvaluationError
-from training.evaluate import FPRS, weighted_recall
 from training.html_report import page
 from training.looking import look_at_catalogue
-from training.metrics import FloatArray, IntArray, ScoredImage, interval, parcel_weights
+from training.metrics import FloatArray, ScoredImage, interval, parcel_weights
+from training.paired import firearms_and_benign, recall_table, with_firearm
 
-__all__ = ["recall_table", "verdict", "write_report"]
+__all__ = ["verdict", "write_report"]
 
-_FPRS: Final = tuple(fpr for fpr in FPRS if fpr > 0.01)
 _ROUNDS: Final = 1000
-_FIREARMS: Final = [index for index, label in enumerate(LABELS) if group_of(label) is Group.FIREARM]
 _PICTURES: Final = 12
 _MEANING: Final = (
     "Threats are rendered and laid into benign scans of this scanner that the adaptation never saw; in the test, some "
@@ -51,13 +49,8 @@ def write_report(out: Path, before: Detector, after: Detector, facts: Mapping[st
         key: [look_at_catalogue(model, catalogue, "test") for model in (before, after)]
         for key, catalogue in parts.items()
     }
-    site = recall_table(*(looked["benign"][turn] + _with_firearm(looked["held"][turn]) for turn in (0, 1)))
-    renders = recall_table(
-        *(
-            _with_firearm(looked["forgetting"][turn]) + [one for one in looked["forgetting"][turn] if not _threat(one)]
-            for turn in (0, 1)
-        )
-    )
+    site = recall_table(*(looked["benign"][turn] + with_firearm(looked["held"][turn]) for turn in (0, 1)))
+    renders = recall_table(*(firearms_and_benign(looked["forgetting"][turn]) for turn in (0, 1)))
     used = [
         _in_use(model, *pair) for model, *pair in zip((before, after), looked["benign"], looked["held"], strict=True)
     ]
@@ -81,29 +74,6 @@ def write_report(out: Path, before: Detector, after: Detector, facts: Mapping[st
     shown = page("adaptation.html", report=report, picture=base64.b64encode(png).decode())
     write_atomically(out / "report.html", shown.encode())
     write_atomically(out / "adaptation.json", (json.dumps(report, indent=2, allow_nan=False) + "\n").encode())
-
-
-def recall_table(before: Sequence[ScoredImage], after: Sequence[ScoredImage]) -> dict[str, Any]:
-    """Return recall of images with a threat at 2, 5, 10 and 20 % false alarms, and their mean, before and after.
-
-    Both models looked at the same images in the same order. Where there is no image with a threat, or none without,
-    only their numbers are returned.
-    """
-    threat = np.array([_threat(image) for image in before], bool)
-    table: dict[str, Any] = {"with_firearm": int(threat.sum()), "without_threat": int((~threat).sum())}
-    if not threat.any() or threat.all():
-        return table
-    weights = parcel_weights([image.parcel_id for image in before], _ROUNDS, 0)
-    drawn = np.vstack([np.ones(len(before), np.int64), weights])  # the first row is the data as they are
-    rows = [_recalls(images, threat, drawn) for images in (before, after)]
-    for index, name in enumerate([*(f"{fpr:.0%}" for fpr in _FPRS), "mean"]):
-        first, second = (row[:, index] for row in rows)
-        table[name] = {
-            "before": _interval(first),
-            "after": _interval(second),
-            "difference": _interval(second - first),
-        }
-    return table
 
 
 def verdict(site: Mapping[str, Any], renders: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,7 +103,7 @@ def _in_use(model: Detector, benign: Sequence[ScoredImage], held: Sequence[Score
     point = "balanced" if "balanced" in model.card.thresholds else model.card.operating_point
     limits = np.array([model.thresholds(point).get(label, 1.1) for label in LABELS])
     known = Familiarity.from_dict(model.card.familiarity) if model.card.familiarity else None
-    armed = _with_firearm(held)
+    armed = with_firearm(held)
     chosen = model.card.metrics.get("operating_points", {}).get(point, {})
     return {
         "operating_point": point,
@@ -142,13 +112,6 @@ def _in_use(model: Detector, benign: Sequence[ScoredImage], held: Sequence[Score
         "referred_per_100": _share(benign, [known.is_unlike(_view(one)) for one in benign], 100) if known else None,
         "firearm_recall": _share(armed, [_alarms(one, limits) for one in armed]),
     }
-
-
-def _recalls(images: Sequence[ScoredImage], threat: Any, drawn: IntArray) -> FloatArray:  # noqa: ANN401
-    """Return (rounds, rates + 1) recalls, the mean last."""
-    scores = np.array([image.score for image in images], np.float64)
-    values = np.array([[weighted_recall(scores, threat, row, fpr) for fpr in _FPRS] for row in drawn])
-    return np.column_stack([values, values.mean(axis=1)])
 
 
 def _share(images: Sequence[ScoredImage], happened: Sequence[bool], scale: float = 1.0) -> dict[str, float] | None:
@@ -162,14 +125,6 @@ def _share(images: Sequence[ScoredImage], happened: Sequence[bool], scale: float
 
 def _interval(values: FloatArray) -> dict[str, float]:
     return interval(float(values[0]), values[1:].tolist()).as_dict()
-
-
-def _threat(image: ScoredImage) -> bool:
-    return len(image.truth_ids) > 0
-
-
-def _with_firearm(images: Sequence[ScoredImage]) -> list[ScoredImage]:
-    return [image for image in images if np.isin(image.truth_ids, _FIREARMS).any()]
 
 
 def _alarms(image: ScoredImage, limits: FloatArray) -> bool:
