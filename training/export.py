@@ -27,7 +27,7 @@ _UNCHOSEN: Final = 0.25
 
 
 def export(source: Path, out: Path, options: ExportOptions, say: Say = print) -> ModelCard:
-    """Export a run's folder or a weights file to `out`, with `MODEL_CARD.md` beside it, and return the card.
+    """Export a run's folder or a weights file to `out`, with its page for people beside it, and return the card.
 
     Raises:
         WeightsError: the weights cannot be read.

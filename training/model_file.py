@@ -74,7 +74,7 @@ def parse_looks(texts: Sequence[str]) -> tuple[Look, ...]:
 
 
 def finish(onnx_bytes: bytes, card: ModelCard, out: Path, options: ExportOptions, say: Say) -> ModelCard:
-    """Choose thresholds, measure, and write the file with `MODEL_CARD.md` beside it.
+    """Choose thresholds, measure, and write the file with its page for people beside it.
 
     Args:
         onnx_bytes: the network, without a card.
@@ -121,8 +121,8 @@ def without_card(model_bytes: bytes) -> bytes:
 
 
 def page_path(out: Path) -> Path:
-    """Return where the page of a model file goes."""
-    return out.with_name("MODEL_CARD.md")
+    """Return where the page of a model file goes: beside it under its name, for a folder may hold several models."""
+    return out.with_suffix(".md")
 
 
 def write_model(out: Path, onnx_bytes: bytes, card: ModelCard) -> None:

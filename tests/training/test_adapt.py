@@ -17,8 +17,9 @@ from datasets.encoding import encode_dual_energy
 from detector.detector import Detector
 from detector.taxonomy import LABELS
 from parcelray import main
-from training.adapt_report import recall_table, verdict
+from training.adapt_report import verdict
 from training.metrics import ScoredImage
+from training.paired import recall_table
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--pixel-mm", "2", "3", "--insertions", "24", "--renders", "8", "--minutes", "0.1", "--imgsz", "96"]

@@ -30,7 +30,7 @@ def test_a_model_is_refitted_to_a_catalogue(
     assert card.operating_point == "careful"
     about = card.metrics["operating_points"]["careful"]
     assert (about["promise"], about["alpha"], about["guaranteed"]) == ("false-alarm", 0.2, True)
-    assert f"exchangeable with the {about['parcels']}" in (tmp_path / "MODEL_CARD.md").read_text()
+    assert f"exchangeable with the {about['parcels']}" in (tmp_path / "new.md").read_text()
     assert card.familiarity
     before, after = (path.read_bytes() for path in (tiny_model_path, out))
     assert before[:200] == after[:200]  # the network is the same

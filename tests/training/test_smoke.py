@@ -115,7 +115,7 @@ def test_the_exported_model_serves(exported: Path, shapes: Catalogue) -> None:
     assert set(card.metrics["evaluations"]) == {"rendered: shapes, test"}
     image = shapes.images("test")[0]
     detector.detect(decode(shapes.path_of(image).read_bytes()))
-    assert "## Measured on rendered: shapes, test" in (exported / "MODEL_CARD.md").read_text()
+    assert "## Measured on rendered: shapes, test" in (exported / "model.md").read_text()
 
 
 def test_a_stranger_measures_it_and_the_card_takes_the_report(exported: Path, shapes: Catalogue) -> None:
