@@ -39,7 +39,12 @@ def _hostile_options(parser: argparse.ArgumentParser) -> None:
 
 def _latency_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="*", type=Path, help="image files to post (default: the shipped sample scan)")
-    parser.add_argument("--model", type=Path, help="ONNX file (default: the shipped model)")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        action="append",
+        help="model file, or the name of a shipped one; repeat to compare (default: both shipped ones)",
+    )
     parser.add_argument("--count", type=int, default=100, help="timed views (default 100)")
     parser.add_argument("--sessions", type=int, default=2, help="parallel sessions for the throughput row (default 2)")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
@@ -47,7 +52,7 @@ def _latency_options(parser: argparse.ArgumentParser) -> None:
 
 def _load_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", type=Path, help="image file to post (default: the shipped sample scan)")
-    parser.add_argument("--model", type=Path, help="ONNX file (default: the shipped model)")
+    parser.add_argument("--model", type=Path, help="model file or shipped name (default: as `serve`)")
     parser.add_argument("--sessions", type=int, help="inferences at the same time (default: CPU cores)")
     parser.add_argument("--budget-ms", type=int, default=250, help="budget of every scan (default 250)")
     parser.add_argument("--clients", type=int, default=4, help="clients that measure the capacity (default 4)")

@@ -1,4 +1,4 @@
-"""How long one view takes from posted bytes to detections, stage by stage, with the model that would serve."""
+"""How long one view takes from posted bytes to detections, stage by stage, with the models that ship."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import print_table, write_json
-from detector.detector import Detector
+from detector.detector import SHIPPED_FLOAT32, SHIPPED_MODEL, Detector
 from detector.errors import ImageError
 from detector.images import decode
-from detector.letterbox import letterbox
 
 __all__ = ["measure", "run"]
 
@@ -27,24 +26,28 @@ def run(arguments: argparse.Namespace) -> int:
     paths = arguments.images or sorted((Path(__file__).parents[1] / "detector" / "samples").glob("*.[pj][np]g"))
     if not paths:
         raise ImageError("no image to measure with: name one, as in `parcelray bench latency scan.png`")
-    figures = measure([path.read_bytes() for path in paths], arguments.model, arguments.count, arguments.sessions)
-    print_table(
-        f"One view, model {figures['model']} at {figures['looks']} px, {arguments.count} runs, one thread",
-        ["stage", "p50 ms", "p95 ms", "p99 ms"],
-        [[name, *(row[key] for key in ("p50_ms", "p95_ms", "p99_ms"))] for name, row in figures["stages"].items()],
-    )
-    print(f"{arguments.sessions} sessions together: {figures['views_per_s']} views/s")
+    data = [path.read_bytes() for path in paths]
+    figures: dict[str, Any] = {"count": arguments.count, "sessions": arguments.sessions, "models": []}
+    for model in arguments.model or (SHIPPED_MODEL, SHIPPED_FLOAT32):
+        row = measure(data, model, arguments.count, arguments.sessions)
+        figures["models"].append(row)
+        print_table(
+            f"One view, model {row['model']} at {row['looks']} px, {arguments.count} runs, one thread",
+            ["stage", "p50 ms", "p95 ms", "p99 ms"],
+            [[name, *(times[key] for key in ("p50_ms", "p95_ms", "p99_ms"))] for name, times in row["stages"].items()],
+        )
+        print(f"{arguments.sessions} sessions together: {row['views_per_s']} views/s")
     if arguments.out:
         write_json(arguments.out, "latency", figures)
     return 0
 
 
-def measure(images: Sequence[bytes], model: Path | None, count: int, sessions: int) -> dict[str, Any]:
+def measure(images: Sequence[bytes], model: Path, count: int, sessions: int) -> dict[str, Any]:
     """Return p50, p95 and p99 in ms of every stage, and views per second of all sessions together."""
     detector = Detector.load(model, sessions=sessions)
     timings: dict[str, list[float]] = {
         "decode": [],
-        "letterbox (part of detect)": [],
+        "input (part of detect)": [],
         "detect": [],
         "decode and detect": [],
     }
@@ -53,15 +56,14 @@ def measure(images: Sequence[bytes], model: Path | None, count: int, sessions: i
         marks = [time.perf_counter()]
         image_rgb = decode(data)
         marks.append(time.perf_counter())
-        for look in detector.looks:
-            letterbox(image_rgb, look.size_px)
+        detector.inputs(image_rgb)
         marks.append(time.perf_counter())
         detector.detect(image_rgb)
         marks.append(time.perf_counter())
         if turn >= _WARM_UP:
-            decode_ms, letterbox_ms, detect_ms = np.diff(marks) * 1000
-            # detect() makes its own letterbox: the one above is only there for its row.
-            row = (decode_ms, letterbox_ms, detect_ms, decode_ms + detect_ms)
+            decode_ms, input_ms, detect_ms = np.diff(marks) * 1000
+            # detect() makes its own input: the one above is only there for its row.
+            row = (decode_ms, input_ms, detect_ms, decode_ms + detect_ms)
             for name, value in zip(timings, row, strict=True):
                 timings[name].append(float(value))
 
@@ -73,8 +75,6 @@ def measure(images: Sequence[bytes], model: Path | None, count: int, sessions: i
         "model": f"{detector.card.name} {detector.card.version}",
         "model_sha256": detector.model_sha256,
         "looks": " and ".join(f"{look.size_px}{'m' if look.mirrored else ''}" for look in detector.looks),
-        "count": count,
-        "sessions": sessions,
         "stages": {
             name: {f"p{q}_ms": round(float(np.percentile(values, q)), 2) for q in (50, 95, 99)}
             for name, values in timings.items()

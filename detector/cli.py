@@ -47,7 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Default: the lowest threshold of the operating point",
     )
     parser.add_argument("--save", type=Path, metavar="DIR", help="write the images with boxes drawn into this folder")
-    parser.add_argument("--model", type=Path, metavar="FILE", help="ONNX model with a card; default: the shipped model")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="MODEL",
+        help="model file, or the name of a shipped one: parcelray-nano-int8 (default), parcelray-nano (float32)",
+    )
     parser.add_argument("--operating-point", metavar="NAME", help="name of the thresholds; default: the model's own")
 
 

@@ -181,7 +181,8 @@ def _read(file: Path, *, shipped: bool) -> bytes:
             "this copy has no shipped model: train and export one (`parcelray train`, `parcelray export`), "
             "or name a model file"
             if shipped
-            else "give the path of a model made by `parcelray export`"
+            else "give the path of a model made by `parcelray export`, or the name of one that ships: "
+            + ", ".join(sorted(one.stem for one in _SHIPPED.glob("*.onnx")))
         )
         raise ModelError(f"{file}: {error.strerror or error}; {hint}") from error
 

@@ -19,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="port to listen on (default 8000; 0 takes a free one)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the store (default ./parcelray-data)")
     parser.add_argument(
-        "--model", type=Path, metavar="FILE", help="ONNX model with its card (default: the shipped one)"
+        "--model",
+        type=Path,
+        metavar="MODEL",
+        help="model file, or the name of a shipped one: parcelray-nano-int8 (default), parcelray-nano (float32)",
     )
     parser.add_argument("--sessions", type=int, metavar="N", help="inferences at the same time (default: CPU cores)")
 

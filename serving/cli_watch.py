@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, metavar="DIR", help="without --url: folder of the store (default ./parcelray-data)"
     )
     parser.add_argument(
-        "--model", type=Path, metavar="FILE", help="without --url: ONNX model (default: the shipped one)"
+        "--model", type=Path, metavar="MODEL", help="without --url: model file, or the name of a shipped one"
     )
     parser.add_argument(
         "--settle", type=float, default=2.0, metavar="S", help="seconds that a file must not have changed (default 2)"

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from detector.detector import Detector
+from detector.detector import Detector, find_model
 from detector.errors import ParcelRayError
 from detector.policy import above_threshold
 from serving.errors import BadSettingsError, NotFoundError, UnfitModelError
@@ -64,7 +64,7 @@ class ModelSwap:
         self._scanners = scanners
         self._on_swap = on_swap
         self._known = known
-        self._now = _Serving(pool.detector, settings.model_file or _chosen_file(settings))
+        self._now = _Serving(pool.detector, _named_file(settings) or _chosen_file(settings))
         self._before: _Serving | None = None
         self._lock = asyncio.Lock()
 
@@ -144,7 +144,7 @@ def load_chosen(settings: Settings) -> Detector:
         ModelError: it cannot be loaded.
         BadSettingsError: the chosen file was replaced by another one.
     """
-    file = settings.model_file or _chosen_file(settings)
+    file = _named_file(settings) or _chosen_file(settings)
     detector = Detector.load(file, sessions=settings.sessions)
     if file is not None and settings.model_file is None:
         chosen = json.loads((settings.data_dir / _CHOICE).read_text("utf-8"))
@@ -153,6 +153,10 @@ def load_chosen(settings: Settings) -> Detector:
                 f"{file} is not the model that was chosen; put that one back, or start with --model {file}"
             )
     return detector
+
+
+def _named_file(settings: Settings) -> Path | None:
+    return None if settings.model_file is None else find_model(settings.model_file)
 
 
 def _chosen_file(settings: Settings) -> Path | None:

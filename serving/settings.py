@@ -76,7 +76,9 @@ class Settings(BaseSettings):
         default=3600.0, gt=0, description="Time between two looks for scans that have been kept long enough."
     )
     model_file: Path | None = Field(
-        default=None, description="ONNX model with its card; the default is the shipped model."
+        default=None,
+        description="ONNX model with its card, or the name of one that ships: parcelray-nano-int8, the default, "
+        "or parcelray-nano in float32.",
     )
     models_dir: Path | None = Field(
         default=None, description="Folder of models that POST /v1/model may serve; the default is in the data folder."

@@ -38,7 +38,7 @@ from datasets.records import Split
 from datasets.render.job import render_catalogue
 from datasets.render.recipe import Recipe
 from datasets.split import split_records
-from detector.detector import Detector
+from detector.detector import SHIPPED_FLOAT32, Detector
 from detector.familiarity import Familiarity
 from detector.images import decode
 from detector.model_card import ModelCard
@@ -70,7 +70,8 @@ class AdaptOptions:
 
     Attributes:
         benign: scans without a threat: folder of images, or catalogue.
-        model: exported model to start from, which says looks, input size and calibration of scores; None: the shipped.
+        model: exported model to start from, which says looks, input size and calibration of scores; None: the
+            shipped one in float32, which the weights belong to.
         weights: the same network's weights.
         scanner: name; that of the folder where it is left empty.
         licence: of a folder's images.
@@ -112,7 +113,7 @@ def adapt(out: Path, options: AdaptOptions, say: Say, progress: Progress) -> boo
     """
     if min(options.insertions, options.renders // 2, options.jobs) < 1:
         raise TrainingError("expected at least 1 for --insertions and --jobs, and at least 2 for --renders")
-    shipped = Detector.load(options.model)
+    shipped = Detector.load(options.model or SHIPPED_FLOAT32)
     if not options.weights.is_file():
         raise TrainingError(f"{options.weights}: no such file; give the weights of the model with --weights")
     run = _run(out, options, shipped.card)

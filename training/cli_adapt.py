@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--renders", type=int, default=300, metavar="N", help="parcels to render (default 300)")
     parser.add_argument("--replay", type=Path, metavar="CATALOGUE", help="train on this instead of such renders")
     parser.add_argument("--imgsz", type=int, default=448, metavar="PX", help="largest side to train at (default 448)")
-    parser.add_argument("--model", type=Path, metavar="MODEL.onnx", help="to start from; default: the shipped one")
+    parser.add_argument(
+        "--model", type=Path, metavar="MODEL.onnx", help="to start from; default: the shipped float32 one"
+    )
     parser.add_argument("--weights", type=Path, metavar="FILE.pt", help="of that model; default: the shipped ones")
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="J", help="processes (default: all cores)"

@@ -23,7 +23,7 @@ _PICTURES: Final = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `parcelray evaluate`."""
-    parser.add_argument("model", metavar="MODEL.onnx", help="an ONNX file; 'shipped' for the shipped one")
+    parser.add_argument("model", metavar="MODEL", help="an ONNX file, or 'shipped' or the name of a shipped one")
     parser.add_argument(
         "--labels",
         metavar="NAMES",

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         type=Path,
         metavar="SOURCE",
-        help="folder of a run, weights file, or exported model",
+        help="folder of a run, weights file, or exported model (also the name of a shipped one)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
     parser.add_argument(
@@ -68,18 +68,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export; 0 when the file is written and loads."""
+    from detector.detector import find_model
     from training.errors import ExportError
     from training.export import export, weights_of
     from training.model_file import ExportOptions, parse_looks
     from training.operating_point import PROMISES, parse_promise
     from training.refit import add_reports, refit
 
+    source = find_model(arguments.source)
     if arguments.imgsz is not None and (arguments.imgsz % 32 or arguments.imgsz < 64):
         raise ExportError(f"expected a multiple of 32 from 64 for --imgsz, got {arguments.imgsz}")
-    if arguments.look and (arguments.imgsz is not None or arguments.source.suffix == ".onnx"):
+    if arguments.look and (arguments.imgsz is not None or source.suffix == ".onnx"):
         raise ExportError("--look exports weights, and takes the place of --imgsz")
     if arguments.report:
-        add_reports(arguments.source, arguments.out, arguments.report)
+        add_reports(source, arguments.out, arguments.report)
         return 0
     options = ExportOptions(
         name=arguments.name,
@@ -95,16 +97,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.int8:
         from training.quantise import quantise
 
-        quantise(arguments.source, arguments.out, options)
+        quantise(source, arguments.out, options)
         return 0
-    if arguments.source.suffix == ".onnx":
-        refit(arguments.source, arguments.out, options)
+    if source.suffix == ".onnx":
+        refit(source, arguments.out, options)
         return 0
-    export(arguments.source, arguments.out, options)
+    export(source, arguments.out, options)
     if arguments.weights_out is not None:
         from training.adapter import save_slim
 
         arguments.weights_out.parent.mkdir(parents=True, exist_ok=True)
-        save_slim([weights_of(arguments.source)], arguments.weights_out)
+        save_slim([weights_of(source)], arguments.weights_out)
         print(f"wrote {arguments.weights_out} ({arguments.weights_out.stat().st_size / 1e6:.1f} MB)")
     return 0

@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `parcelray mine`."""
     parser.add_argument("catalogue", type=Path, metavar="CATALOGUE", help="its train split is searched")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder of the new catalogue")
-    parser.add_argument("--model", metavar="MODEL.onnx", help="default: the shipped one")
+    parser.add_argument("--model", metavar="MODEL", help="file, or name of a shipped one; default: as `detect`")
     parser.add_argument("--count", type=int, default=500, metavar="N", help="images to keep (default 500)")
     parser.add_argument("--threads", type=int, default=2, metavar="T", help="images looked at at a time (default 2)")
 

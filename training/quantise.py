@@ -61,7 +61,6 @@ def quantise(model: Path, out: Path, options: ExportOptions, say: Say = print) -
         "activations": "uint8",
         "float32": "detection head",
         "calibrated_on": {"scans": len(scans), "seed": _SEED},
-        "float32_sha256": whole.model_sha256,
     }
     metrics = {key: value for key, value in card.metrics.items() if key not in {"evaluations", "parity"}}
     card = replace(card, name=options.name or f"{card.name}-int8", notes=options.notes or card.notes)

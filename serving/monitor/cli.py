@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     choose = actions.add_parser("pick", help="choose test scans for a model from a catalogue")
     choose.add_argument("catalogue", type=Path, metavar="CATALOGUE", help="such as `parcelray catalogue render` makes")
     choose.add_argument("out", type=Path, metavar="OUT", help="new folder; name it in PARCELRAY_MONITOR_DIR")
-    choose.add_argument("--model", type=Path, metavar="FILE", help="ONNX model (default: the shipped one)")
+    choose.add_argument("--model", type=Path, metavar="MODEL", help="model file or shipped name (default: as `serve`)")
     choose.add_argument("--threats", type=int, default=8, metavar="N", help="scans that hold something (default 8)")
     choose.add_argument("--benign", type=int, default=8, metavar="N", help="harmless scans (default 8)")
     choose.add_argument("--max-kb", type=int, default=60, metavar="KB", help="larger files are left out (default 60)")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detector.detector import SHIPPED_MODEL, Detector
+from detector.detector import SHIPPED_FLOAT32, SHIPPED_MODEL, Detector, find_model
 from detector.errors import InferenceError, ModelCardError, ModelError
 from detector.model_card import Look, ModelCard, attach_card
 from detector.session import OnnxSession, Shape
@@ -94,12 +95,19 @@ def test_thresholds_go_by_the_name_of_the_operating_point(tiny_model_path: Path)
         detector.thresholds("reckless")
 
 
-def test_without_a_path_the_shipped_model_is_loaded_or_the_error_names_the_next_step() -> None:
-    if SHIPPED_MODEL.exists():
-        assert Detector.load().card.classes == LABELS
-    else:
-        with pytest.raises(ModelError, match="parcelray export"):
-            Detector.load()
+def test_a_model_is_a_path_or_the_name_of_a_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_model() == SHIPPED_MODEL
+    assert find_model("parcelray-nano") == find_model("parcelray-nano.onnx") == SHIPPED_FLOAT32
+    assert find_model("parcelray-nano-int8") == SHIPPED_MODEL
+    for path in ("other.onnx", "folder/parcelray-nano.onnx", "../parcelray-nano", ".", ""):
+        assert find_model(path) == Path(path)
+    with pytest.raises(ModelError, match="the name of one that ships: parcelray-nano, parcelray-nano-int8"):
+        Detector.load("parcelray-nan0")
+    shutil.copy(tiny_model_path, "parcelray-nano")  # one's own file comes first
+    assert Detector.load("parcelray-nano").card.name == "tiny"
 
 
 def _refusal(tmp_path: Path, model_bytes: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The model that ships: it loads from the package, says what it is, and finds what the sample scan holds."""
+"""The models that ship: they load from the package, say what they are, and find what the sample scan holds."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from detector.detector import SHIPPED_MODEL, Detector
+from detector.detector import SHIPPED_FLOAT32, SHIPPED_MODEL, Detector
 from detector.images import decode
 from detector.policy import Verdict, ViewOutcome, decide
 from detector.taxonomy import LABELS
 
 
-@pytest.fixture(scope="module")
-def detector() -> Detector:
-    return Detector.load()
+@pytest.fixture(scope="module", params=[SHIPPED_MODEL, SHIPPED_FLOAT32], ids=["default", "float32"])
+def detector(request: pytest.FixtureRequest) -> Detector:
+    return Detector.load(request.param)
 
 
 def test_it_is_sealed_and_complete(detector: Detector) -> None:
@@ -23,7 +23,19 @@ def test_it_is_sealed_and_complete(detector: Detector) -> None:
     assert card.classes == LABELS
     assert set(card.thresholds) == {"balanced", "high-recall", "low-alarm"}
     assert card.licence == "AGPL-3.0-or-later"
-    assert SHIPPED_MODEL.stat().st_size < 15_000_000
+    assert SHIPPED_FLOAT32.stat().st_size < 15_000_000
+
+
+def test_the_default_was_made_from_the_other_one_and_is_the_faster_one() -> None:
+    small, whole = Detector.load(), Detector.load(SHIPPED_FLOAT32)
+    weights = [one.card.metrics["weights_file_sha256"] for one in (small, whole)]
+    assert weights[0] == weights[1], "export the int8 file again from the float32 one"
+    about = small.card.metrics["quantisation"]
+    assert about["latency_ms"]["int8"] < about["latency_ms"]["float32"]
+    assert small.looks == whole.looks
+    for compared in about["compared"]:
+        assert compared["map50"]["difference"]["low"] > -0.01
+        assert compared["firearm_recall"]["mean"]["difference"]["high"] > -0.01
 
 
 def test_its_figures_never_mix_rendered_and_real(detector: Detector) -> None:

@@ -120,3 +120,13 @@ def test_the_choice_outlives_a_restart(serve: ServeInThread, fake: FakeDetector,
     (models.parent / "serving-model.json").write_text("{")
     with pytest.raises(BadSettingsError, match="delete it"):
         load_chosen(settings)
+
+
+def test_a_shipped_model_is_served_by_its_name_and_gone_back_to(serve: ServeInThread, models: Path) -> None:
+    named = Settings(data_dir=models.parent, model_file=Path("parcelray-nano"))
+    whole = load_chosen(named)
+    assert whole.model_sha256 != load_chosen(Settings(data_dir=models.parent)).model_sha256
+    with serve(whole, model_file=named.model_file) as client:
+        assert client.post("/v1/model", json={"file": "first.onnx"}).status_code == 200
+        assert client.post("/v1/model/rollback").status_code == 200
+    assert load_chosen(Settings(data_dir=models.parent)).model_sha256 == whole.model_sha256

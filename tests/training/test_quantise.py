@@ -133,7 +133,6 @@ def test_an_int8_file_is_near_its_float32_file_and_says_how_near(
         np.testing.assert_allclose(found.xyxy, expected.xyxy, atol=1.0)
 
     about = small.card.metrics["quantisation"]
-    assert about["float32_sha256"] == whole.model_sha256
     (compared,) = about["compared"]
     assert compared["data"] == "rendered: shapes, test"
     assert abs(compared["map50"]["difference"]["value"]) < 0.05
