@@ -21,4 +21,4 @@ def intersection_over_union(one: ArrayLike, other: ArrayLike) -> NDArray[np.floa
     shared = (high - low).clip(0.0).prod(axis=2)
     areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
     together = areas[0][:, None] + areas[1][None] - shared
-    return np.divide(shared, together, out=np.zeros_like(shared), where=together > 0)
+    return np.asarray(np.divide(shared, together, out=np.zeros_like(shared), where=together > 0), np.float64)

@@ -135,11 +135,11 @@ def _quantisation(about: Mapping[str, Any]) -> list[str]:
     for compared in about.get("compared", []):
         lines += ["", f"| {compared['data']} | float32 | int8 | difference | |", "|---|---|---|---|---|"]
         lines += [f"| {' | '.join(row)} |" for row in quantisation_rows(compared)]
-    if timed := about.get("latency_ms"):
+    if timed := about.get("processor_ms"):
         lines += [
             "",
-            f"A view takes {timed['float32']} ms in float32 and {timed['int8']} ms in int8 (median, one thread of the "
-            "machine that made it).",
+            f"A view takes {timed['float32']} ms of processor time in float32 and {timed['int8']} ms in int8 (median on "
+            "the machine that made it).",
         ]
     return lines
 

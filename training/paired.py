@@ -81,8 +81,9 @@ def _map50(images: Sequence[ScoredImage], drawn: IntArray) -> FloatArray:
     """Return (rounds,) mean average precision at half overlap; NaN where no object was drawn."""
     matches = [replace(match, hit=match.hit[:1]) for match in match_labels(images, len(LABELS)) if match.objects.any()]
     values = np.array([[average_precision(match, row)[0] for match in matches] for row in drawn])
-    seen = np.isfinite(values)
-    return np.divide(np.nansum(values, axis=1), seen.sum(axis=1), out=np.full(len(drawn), np.nan), where=seen.any(1))
+    seen = np.isfinite(values).sum(axis=1)
+    means = np.divide(np.nansum(values, axis=1), seen, out=np.full(len(drawn), np.nan), where=seen > 0)
+    return np.asarray(means, np.float64)
 
 
 def _row(first: FloatArray, second: FloatArray) -> dict[str, dict[str, float]]:

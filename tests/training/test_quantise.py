@@ -136,7 +136,7 @@ def test_an_int8_file_is_near_its_float32_file_and_says_how_near(
     (compared,) = about["compared"]
     assert compared["data"] == "rendered: shapes, test"
     assert abs(compared["map50"]["difference"]["value"]) < 0.05
-    assert set(about["latency_ms"]) == {"float32", "int8"}
+    assert set(about["processor_ms"]) == {"float32", "int8"}
     page = (tmp_path / "i.md").read_text()
     for row in quantisation_rows(compared):
         assert f"| {' | '.join(row)} |" in page
