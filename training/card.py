@@ -138,8 +138,8 @@ def _quantisation(about: Mapping[str, Any]) -> list[str]:
     if timed := about.get("processor_ms"):
         lines += [
             "",
-            f"A view takes {timed['float32']} ms of processor time in float32 and {timed['int8']} ms in int8 (median on "
-            "the machine that made it).",
+            f"A view takes {timed['float32']} ms of processor time in float32 and {timed['int8']} ms in int8 (median "
+            "on the machine that made it).",
         ]
     return lines
 
