@@ -111,10 +111,10 @@ def quantisation_rows(compared: Mapping[str, Any]) -> list[list[str]]:
     """
     figures = {"mAP50": compared["map50"]} if compared["map50"] else {}
     for kind, key in (("recall of firearms", "firearm_recall"), ("recall of all threats", "recall")):
-        rates = {name: row for name, row in compared[key].items() if isinstance(row, Mapping)}
-        figures |= {f"{kind} at {name} false alarms": row for name, row in rates.items() if name != "mean"}
-        if "mean" in rates:
-            figures[f"{kind}, mean of these"] = rates["mean"]
+        rates = sorted((name for name in compared[key] if name.endswith("%")), key=_rate)
+        figures |= {f"{kind} at {name} false alarms": compared[key][name] for name in rates}
+        if rates:
+            figures[f"{kind}, mean of these"] = compared[key]["mean"]
     rows = []
     for name, row in figures.items():
         change = row["difference"]
@@ -162,7 +162,7 @@ def _figure_lines(report: Mapping[str, Any]) -> list[str]:
         lines.append(f"| {name} | {row.get('objects', '')} | {_shown(row['ap50'])} | {_shown(row['ap50_95'])} |")
     lines += ["", "Recall of images with a threat at a share of false alarms", ""]
     keys = {key for row in report["image_recall_at_fpr"].values() for key in row if key.endswith("%")}
-    rates = sorted(keys, key=lambda rate: int(rate.removesuffix("%")))
+    rates = sorted(keys, key=_rate)
     lines += ["| images | with, without threat | " + " | ".join(rates) + " |", "|---|---|" + "---|" * len(rates)]
     for name, row in report["image_recall_at_fpr"].items():
         counts = f"{row['images_with_threat']}, {row['images_without']}"
@@ -174,6 +174,10 @@ def _figure_lines(report: Mapping[str, Any]) -> list[str]:
             f"d' {_shown(row.get('d_prime'))}."
         )
     return [*lines, ""]
+
+
+def _rate(text: str) -> int:
+    return int(text.removesuffix("%"))
 
 
 def _shown(value: Mapping[str, float] | None) -> str:
