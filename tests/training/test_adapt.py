@@ -14,7 +14,7 @@ import pytest
 
 from datasets.catalogue import Catalogue
 from datasets.encoding import encode_dual_energy
-from detector.detector import Detector
+from detector.detector import SHIPPED_FLOAT32, Detector
 from detector.taxonomy import LABELS
 from parcelray import main
 from training.adapt_report import verdict
@@ -92,7 +92,7 @@ def test_a_killed_adaptation_goes_on_to_a_model_with_thresholds_of_the_site_and_
     assert marks <= {"handgun", "revolver", "long_gun"}
     assert not kept_back & {record.parcel_id for record in inserted.records}
 
-    shipped, adapted = Detector.load().card, Detector.load(out / "model.onnx").card
+    shipped, adapted = Detector.load(SHIPPED_FLOAT32).card, Detector.load(out / "model.onnx").card
     assert adapted.name == f"{shipped.name}-hub-3"
     assert (adapted.looks, adapted.input_size_px) == (shipped.looks, shipped.input_size_px)
     assert adapted.score_calibration == shipped.score_calibration
