@@ -26,6 +26,7 @@ def test_bench_render_tells_stages_objects_scaling_and_memory_beside_the_machine
         assert found["solids_mean"] > found["objects_mean"]
     assert 50 <= figures["sets"]["full"]["objects_mean"] <= 70
     assert [row["jobs"] for row in figures["jobs"]] == [1, 2]
+    assert all(row["processor_s"] > 0 for row in figures["jobs"])
     assert [row["images"] for row in figures["memory"]] == [1, 2, 3, 4]
     assert all(100 < row["mib"] < 4000 for row in figures["memory"])
     assert document["machine"]["cores"] >= 1
