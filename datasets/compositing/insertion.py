@@ -163,7 +163,9 @@ def overlay(
     after = np.maximum(transmissions * dimmed, _DARKEST)
     if rng is not None:
         after = _with_noise(after, clean, passed, look, rng)
-    after = np.where((dimmed == 1.0).all(axis=0), transmissions, after)
+    # Where nothing was added, nothing changes, whatever the arithmetic of scatter rounds.
+    untouched = (np.abs(1.0 - dimmed) < 1e-6).all(axis=0)
+    after = np.where(untouched, transmissions, after)
     if look.display is None:
         return Overlay(Scan(dual_energy_to_rgb(after[0], after[1]), after, scan.jpeg_quality), marks)
     image = show_more(scan.image_rgb, transmissions, after, look.display, look.kvp)
