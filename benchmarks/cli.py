@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("hostile", "damaged image files through the decoders: crashes, hangs, memory", _hostile_options),
         ("latency", "milliseconds from posted bytes to detections, and views per second", _latency_options),
         ("load", "what a whole service bears: capacity, steady load, overload, recovery", _load_options),
-        ("render", "rendered images per second on one core", _render_options),
+        ("render", "rendered images per second on one core, memory, and how processes scale", _render_options),
     ):
         options(benchmarks.add_parser(name, help=summary, description=summary))
 
@@ -67,7 +67,8 @@ def _load_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _render_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--count", type=int, default=40, help="timed images (default 40)")
-    parser.add_argument("--jobs", type=int, default=1, help="processes of the whole-job row (default 1)")
+    parser.add_argument("--count", type=int, default=40, help="timed images of each set (default 40)")
+    parser.add_argument("--jobs", type=int, default=1, help="also time whole jobs with 1 and this many processes")
+    parser.add_argument("--memory-count", type=int, default=0, help="also watch memory over so many images (Linux)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the images (default 0)")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")

@@ -110,7 +110,11 @@ def _new_index(index: Float, before: Float, after: Float, table: ColourTable, kv
             cv2.GaussianBlur(one, (0, 0), table.material_blur_px) for one in (added_low, added_high)
         )
     low, high = old_low + added_low, old_high + added_high
-    fresh = np.maximum(material_index(low, high, kvp) + np.float32(table.material_bias), dense_floor(high, table))
+    # Where the picture itself shows lighter matter than its floor allows, as a look at the wrong scale makes it seem,
+    # thin matter must not turn it into metal; what takes most of the radiation is shown like dense matter all the same.
+    disproved = np.maximum(dense_floor(old_high, table) - index, 0.0) * np.exp(-np.maximum(added_high, 0.0))
+    floor = dense_floor(high, table) - disproved
+    fresh = np.maximum(material_index(low, high, kvp) + np.float32(table.material_bias), floor)
     return np.where(np.abs(added_low) + np.abs(added_high) > _FAINT, fresh, index).astype(np.float32)
 
 

@@ -41,6 +41,7 @@ _LEAST_PX: Final = 30
 # Where nothing says how large a pixel is: the parcel's longer side is one of these.
 _PARCEL_MM: Final = (280.0, 650.0)
 _RAW_BLACK: Final = 9.2
+_DARKEST: Final = np.float32(1e-5)  # transmission; of darker matter a picture tells nothing more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,11 +158,13 @@ def overlay(
     clean = without_scatter(transmissions, look.sensor)
     share, marks = _dimmed(clean, look, shadows)
     passed = np.stack([_through_aperture(one, look) for one in share])
-    after = np.maximum(with_scatter(clean * passed, look.sensor), np.float32(1e-5))
+    # The share of two scans of the model: what it does not explain, such as matter darker than its scatter, stays.
+    dimmed = with_scatter(clean * passed, look.sensor) / with_scatter(clean, look.sensor)
+    after = np.maximum(transmissions * dimmed, _DARKEST)
     if rng is not None:
         after = _with_noise(after, clean, passed, look, rng)
     # Where nothing was added, nothing changes, whatever the arithmetic of scatter rounds.
-    untouched = (np.abs(1.0 - after / transmissions) < 1e-6).all(axis=0)
+    untouched = (np.abs(1.0 - dimmed) < 1e-6).all(axis=0)
     after = np.where(untouched, transmissions, after)
     if look.display is None:
         return Overlay(Scan(dual_energy_to_rgb(after[0], after[1]), after, scan.jpeg_quality), marks)
@@ -198,11 +201,13 @@ def _transmissions(scan: Scan, look: Look) -> NDArray[np.float32]:
     """Return the (2, H, W) transmissions of a scan, read through the look where it is a picture."""
     look.require(scan.kind)
     if scan.transmissions is not None:
-        return np.maximum(scan.transmissions, np.float32(1e-5))
-    if isinstance(look.display, ColourTable):
-        return read_colour(scan.image_rgb, look.display, look.kvp)
-    assert look.display is not None  # noqa: S101 - `require` has seen to it
-    return read_grey(scan.image_rgb, look.display, look.kvp)
+        found = scan.transmissions
+    elif isinstance(look.display, ColourTable):
+        found = read_colour(scan.image_rgb, look.display, look.kvp)
+    else:
+        assert look.display is not None  # noqa: S101 - `require` has seen to it
+        found = read_grey(scan.image_rgb, look.display, look.kvp)
+    return np.maximum(found, _DARKEST)
 
 
 def _pixel_mm(parcel: NDArray[np.bool_], look: Look, rng: np.random.Generator) -> float:
@@ -254,7 +259,7 @@ def _with_noise(
     lost = np.clip(1.0 - passed, 0.0, 1.0)
     variance = clean * passed * lost / photons + (1.0 - np.clip(passed, 0, 1) ** 2) * look.sensor.read_noise**2
     noise = rng.standard_normal(after.shape, np.float32) * np.sqrt(variance)
-    return np.asarray(np.maximum(after + noise, 1e-5), np.float32)
+    return np.asarray(np.maximum(after + noise, _DARKEST), np.float32)
 
 
 def _annotation(

@@ -173,20 +173,25 @@ def reference_curves(kvp: int = 160) -> tuple[NDArray[np.float32], NDArray[np.fl
     return levels.astype(np.float32), np.asarray(curves, np.float32)
 
 
+@lru_cache(maxsize=8)
+def _even_curves(kvp: int) -> NDArray[np.float32]:
+    """Return (3, 2049) the curves at high attenuations from 0 to 8 in even steps: a look-up, no interpolation."""
+    levels, curves = reference_curves(kvp)
+    grid = np.linspace(0.0, 8.0, 2049, dtype=np.float32)
+    return np.stack([np.interp(grid, levels, curve) for curve in curves]).astype(np.float32)
+
+
 def material_index(low: NDArray[np.float32], high: NDArray[np.float32], kvp: int = 160) -> NDArray[np.float32]:
     """Return 0 for organic, 1 for light metal, 2 for heavy metal, in between for mixtures.
 
     `low` and `high` are attenuations (minus the logarithm of transmission), any shape. Thin matter, where the quotient
     is all noise, leans to organic.
     """
-    levels, curves = reference_curves(kvp)
-    water, aluminium, iron = curves
     lean = np.float32(0.015)
-    quotient = (np.maximum(low, 0) + lean * water[0]) / (np.maximum(high, 0) + lean)
-    # Curves on an even grid of the high attenuation, so that a table look-up replaces three interpolations.
-    grid = np.linspace(0.0, 8.0, 2049, dtype=np.float32)
-    place = np.minimum(np.maximum(high, 0) * np.float32(256.0), 2048).astype(np.int32)
-    w, a, f = (np.interp(grid, levels, curve).astype(np.float32)[place] for curve in (water, aluminium, iron))
+    high = np.maximum(high, 0)
+    quotient = (np.maximum(low, 0) + lean * reference_curves(kvp)[1][0, 0]) / (high + lean)
+    place = np.minimum(high * np.float32(256.0), 2048).astype(np.int32)
+    w, a, f = (curve[place] for curve in _even_curves(kvp))
     light = (quotient - w) / (a - w)
     heavy = 1.0 + (quotient - a) / (f - a)
     return np.asarray(np.where(light < 1.0, light, heavy), np.float32)

@@ -69,7 +69,7 @@ class Floor:
             spread: how much chance there is in the choice between low and high places, 0..1.
         """
         low, high = bounds_of(group)
-        grids = grids_of(group, low)
+        grids = grids_of(group, low, high)
         size_x, size_y = grids.low_mm.shape
         free_x, free_y = self.heights_mm.shape[0] - size_x, self.heights_mm.shape[1] - size_y
         room_mm = float(self.high_mm[2])
@@ -97,14 +97,15 @@ class Floor:
         return float((self.heights_mm - self.low_mm[2]).mean()) / max(room, 1e-6)
 
 
-def grids_of(group: Sequence[Phantom], low_mm: NDArray[np.float64]) -> Grids:
-    """Return the grids of a group, cells and heights counted from `low_mm`, its lowest corner."""
-    triangles = np.concatenate([solid.triangles_mm for phantom in group for solid in phantom.solids])
-    high = np.array([triangles[..., axis].max() for axis in range(2)])
-    cells = np.maximum(np.ceil((high - low_mm[:2]) / CELL_MM - 1e-4).astype(int), 1)
+def grids_of(group: Sequence[Phantom], low_mm: NDArray[np.float64], high_mm: NDArray[np.float64]) -> Grids:
+    """Return the grids of a group between its lowest and its highest corner; heights are counted from the lowest."""
+    cells = np.maximum(np.ceil((high_mm - low_mm)[:2] / CELL_MM - 1e-4).astype(int), 1)
     low = np.full(cells, np.inf, np.float32)
     top = np.full(cells, -np.inf, np.float32)
-    _rasterise(triangles, np.asarray(low_mm, np.float32), CELL_MM, low, top)
+    origin = np.asarray(low_mm, np.float32)
+    for phantom in group:
+        for solid in phantom.solids:
+            _rasterise(solid.triangles_mm, origin, CELL_MM, low, top)
     return Grids(low, top)
 
 
@@ -221,8 +222,9 @@ def _rasterise(
                     bottom, top = max(z - reach, z_low), min(z + reach, z_high)
                 else:
                     bottom, top = z_low, z_high
-                low[i, j] = min(low[i, j], bottom)
-                high[i, j] = max(high[i, j], top)
+                at = np.uintp(i), np.uintp(j)  # unsigned: an index that may be negative is asked each time
+                low[at] = min(low[at], bottom)
+                high[at] = max(high[at], top)
 
 
 @compiled

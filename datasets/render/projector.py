@@ -20,7 +20,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.render.compiled import compiled
+from datasets.render.crossings import accumulate, mean_thickness, widen_shadow
 from datasets.render.materials import MATERIALS
 from datasets.render.solids import Phantom, Solid
 
@@ -110,131 +110,6 @@ class Projection:
     own: tuple[OwnLengths, ...]
 
 
-@compiled
-def _widen(
-    triangles: NDArray[np.float32],
-    fan: tuple[int, int, float, float, float],
-    bounds: NDArray[np.float64],
-) -> None:  # pragma: no cover  compiled
-    """Widen bounds (2, 4), low and high of x, y, z and the detector coordinate, by a solid."""
-    axis, depth, source_axis, source_depth, detector = fan
-    for index in range(triangles.shape[0]):
-        for corner in range(3):
-            for world in range(3):
-                value = np.float64(triangles[index, corner, world])
-                bounds[0, world] = min(bounds[0, world], value)
-                bounds[1, world] = max(bounds[1, world], value)
-            slope = (triangles[index, corner, axis] - source_axis) / (source_depth - triangles[index, corner, depth])
-            bounds[0, 3] = min(bounds[0, 3], slope * detector)
-            bounds[1, 3] = max(bounds[1, 3], slope * detector)
-
-
-@compiled
-def _accumulate(  # noqa: PLR0917  compiled code takes its arguments by position
-    triangles: NDArray[np.float32],
-    weight: float,
-    out: NDArray[np.float32],
-    corner_pixel: tuple[int, int],
-    fan: tuple[int, int, float, float, float, float, float, float, float],
-    secants: NDArray[np.float64],
-    samples: int = 1,
-) -> None:  # pragma: no cover  compiled
-    """Add one solid into out (h, w), whose first pixel is `corner_pixel` (row, column) of the image.
-
-    A pixel is the mean of `samples` x `samples` rays spread evenly over it.
-
-    `fan` is what `_fan` returns. Its last entry is a depth below the source near the scene: distances are counted from
-    it, which changes nothing where crossings cancel and keeps float32 sums small.
-    """
-    first_row, first_column = corner_pixel
-    axis, depth, source_axis, source_depth, detector_per_pitch, column_zero, row_zero, row_pitch, reference = fan
-    height = out.shape[0]
-    # From here on rows and columns count rays, not pixels; the first ray of pixel 0 has the coordinate 0.
-    row_zero -= row_pitch * (0.5 - 0.5 / samples)
-    row_pitch /= samples
-    detector_per_pitch *= samples
-    column_zero = (column_zero - 0.5) * samples + 0.5
-    share_of_pixel = weight / (samples * samples)
-    # Corners: row coordinate (centres are integers), column coordinate before perspective, depth below the source.
-    row = np.empty(3)
-    across = np.empty(3)
-    below = np.empty(3)
-    for index in range(triangles.shape[0]):
-        for corner in range(3):
-            row[corner] = (np.float64(triangles[index, corner, 1]) - row_zero) / row_pitch
-        start = max(int(np.ceil(min(row[0], row[1], row[2]))), first_row * samples)
-        stop = min(int(np.ceil(max(row[0], row[1], row[2]))), (first_row + height) * samples)
-        if start >= stop:
-            continue
-        for corner in range(3):
-            across[corner] = (np.float64(triangles[index, corner, axis]) - source_axis) * detector_per_pitch
-            below[corner] = source_depth - np.float64(triangles[index, corner, depth])
-        low, middle, high, facing = _by_row(row)
-        # A plane cuts the long edge and one of the two short ones, always from the corner below it to the one above.
-        per_row = 1.0 / (row[high] - row[low])
-        per_row_low, per_row_high = 1.0 / (row[middle] - row[low]), 1.0 / (row[high] - row[middle])
-        for r in range(start, stop):
-            share = (r - row[low]) * per_row
-            inv_long = 1.0 / (below[low] + share * (below[high] - below[low]))
-            c_long = (across[low] + share * (across[high] - across[low])) * inv_long - column_zero
-            if row[middle] > r:
-                first, last, share = low, middle, (r - row[low]) * per_row_low
-            else:
-                first, last, share = middle, high, (r - row[middle]) * per_row_high
-            inv_short = 1.0 / (below[first] + share * (below[last] - below[first]))
-            c_short = (across[first] + share * (across[last] - across[first])) * inv_short - column_zero
-            line, sign = out[r // samples - first_row], facing * share_of_pixel
-            if c_long < c_short:
-                _add_segment(
-                    line, first_column, samples, (c_long, c_short), (inv_long, inv_short), -sign, reference, secants
-                )
-            else:
-                _add_segment(
-                    line, first_column, samples, (c_short, c_long), (inv_short, inv_long), sign, reference, secants
-                )
-
-
-@compiled
-def _by_row(row: NDArray[np.float64]) -> tuple[int, int, int, float]:  # pragma: no cover  compiled
-    """Return the corners of the lowest, middle and highest row, and -1 where that order runs the other way round."""
-    low, middle, high, facing = 0, 1, 2, 1.0
-    if row[low] > row[middle]:
-        low, middle, facing = middle, low, -facing
-    if row[middle] > row[high]:
-        middle, high, facing = high, middle, -facing
-    if row[low] > row[middle]:
-        low, middle, facing = middle, low, -facing
-    return low, middle, high, facing
-
-
-@compiled
-def _add_segment(  # noqa: PLR0917  compiled code takes its arguments by position
-    line: NDArray[np.float32],
-    first_column: int,
-    samples: int,
-    ends: tuple[float, float],
-    inverse_depths: tuple[float, float],
-    sign: float,
-    reference: float,
-    secants: NDArray[np.float64],
-) -> None:  # pragma: no cover  compiled
-    """Add the signed distances of one segment to a row; between its ends the inverse depth is linear."""
-    start = max(int(np.ceil(ends[0])), first_column * samples)
-    stop = min(int(np.ceil(ends[1])), (first_column + line.shape[0]) * samples)
-    if start >= stop:
-        return
-    slope = (inverse_depths[1] - inverse_depths[0]) / (ends[1] - ends[0])
-    if samples == 1:  # without a division of integers in the loop
-        for c in range(start, stop):
-            distance = 1.0 / (inverse_depths[0] + slope * (c - ends[0])) - reference
-            line[c - first_column] += np.float32(sign * distance * secants[c])
-    else:
-        for c in range(start, stop):
-            distance = 1.0 / (inverse_depths[0] + slope * (c - ends[0])) - reference
-            column = c // samples
-            line[column - first_column] += np.float32(sign * distance * secants[column])
-
-
 def _axes(view: View) -> tuple[int, int]:
     return (0, 2) if view == "top" else (2, 0)
 
@@ -258,7 +133,7 @@ def _bounds(
 ) -> NDArray[np.float64]:
     bounds = np.array([[np.inf] * 4, [-np.inf] * 4])
     for solid in solids:
-        _widen(solid.triangles_mm, (*_axes(view), source_axis, source_depth, detector), bounds)
+        widen_shadow(solid.triangles_mm, (*_axes(view), source_axis, source_depth, detector), bounds)
     return bounds
 
 
@@ -303,7 +178,7 @@ def _window(phantom: Phantom, geometry: FanGeometry) -> tuple[tuple[int, int], t
 
 
 def _fan(geometry: FanGeometry) -> tuple[int, int, float, float, float, float, float, float, float]:
-    """Return the geometry as `_accumulate` takes it."""
+    """Return the geometry as `accumulate` takes it."""
     return (
         *_axes(geometry.view),
         float(geometry.source_axis_mm),
@@ -331,21 +206,6 @@ def _add(
         triangles = np.ascontiguousarray(solid.triangles_mm, np.float32)
         samples = 1
         if MATERIALS[solid.material].density_g_cm3 > _METAL_G_CM3 and len(triangles) < _FINE_TRIANGLES:
-            thickness = _mean_thickness(triangles)
+            thickness = mean_thickness(triangles)
             samples = 3 if thickness < 0.45 * pitch else 2 if thickness < 0.9 * pitch else 1
-        _accumulate(triangles, handedness * solid.weight, out[number[solid.material]], corner, fan, secants, samples)
-
-
-@compiled
-def _mean_thickness(triangles: NDArray[np.float32]) -> float:  # pragma: no cover  compiled
-    """Return twice the volume of a closed mesh over its area: the radius of a wire, the thickness of a sheet."""
-    volume = area = 0.0
-    for index in range(triangles.shape[0]):
-        ax, ay, az = triangles[index, 0]
-        bx, by, bz = triangles[index, 1]
-        cx, cy, cz = triangles[index, 2]
-        ux, uy, uz, vx, vy, vz = bx - ax, by - ay, bz - az, cx - ax, cy - ay, cz - az
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        area += 0.5 * np.sqrt(nx * nx + ny * ny + nz * nz)
-        volume += (ax * nx + ay * ny + az * nz) / 6.0
-    return 2.0 * abs(volume) / max(area, 1e-9)
+        accumulate(triangles, handedness * solid.weight, out[number[solid.material]], corner, fan, secants, samples)

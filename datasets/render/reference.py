@@ -2,7 +2,8 @@
 
 What a parcel is to hold is known from the first draws of its source of chance, without making anything. So thousands
 are planned, those that level the labels are rendered (a few more than needed), and of these the ones stay that level
-what only rendering tells: what can be seen, how hard it is, and on which scanner.
+what only rendering tells: what can be seen, how hard it is, and on which scanner. Parcels of which one picture is all
+black or burnt out where the threats lie do not stay: nobody learns from them.
 """
 
 from __future__ import annotations
@@ -14,16 +15,21 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from datasets.catalogue import Catalogue
 from datasets.errors import JobError
 from datasets.jobs import Item, Job, Progress, no_progress
-from datasets.records import DIFFICULTIES
+from datasets.records import DIFFICULTIES, ImageRecord
 from datasets.render.job import catalogue_info, claim, render_parcels
 from datasets.render.recipe import Recipe
 from datasets.render.scanner_profiles import BASE_PROFILES
+from datasets.samples import Annotation
 from detector.taxonomy import LABELS
 
-__all__ = ["PARCELS", "SEED", "Quotas", "build_reference", "choose_parcels", "planned_parcels"]
+__all__ = ["PARCELS", "SEED", "Quotas", "build_reference", "choose_parcels", "planned_parcels", "shows"]
 
 PARCELS: Final = 600
 SEED: Final = 20_260
@@ -31,6 +37,8 @@ _OVERDRAWN: Final = 1.1  # so many are rendered for each that stays
 _PLANNED_PER_CHOICE: Final = 12
 _BENIGN_EVERY: Final = 12
 _ROUNDS: Final = 3
+_LEAST_CONTRAST: Final = 24.0  # of 255 grey levels
+_AROUND: Final = 0.15  # of a box's longer side
 Images = tuple[Item, ...]
 
 
@@ -106,8 +114,11 @@ def build_reference(
     for _ in range(_ROUNDS):
         render_parcels(job, indices, recipe, seed, jobs=jobs, ray=ray, on_progress=on_progress)
         rendered = zip(indices, job.read(indices), strict=True)
-        chosen = choose_parcels({index: part.items for index, part in rendered}, parcels)
+        shown = {index: part.items for index, part in rendered if all(shows(out, *image) for image in part.items)}
+        chosen = choose_parcels(shown, parcels)
         missing = quotas.shortfalls(sum((_traits(images) for images in chosen.values()), Counter()))
+        if len(chosen) < parcels:
+            missing.append(f"{len(chosen)} of {parcels} parcels that show what they hold")
         if not missing:
             break
         indices += islice(plan, max(parcels // 10, 1))
@@ -158,6 +169,26 @@ def choose_parcels(rendered: Mapping[int, Images], parcels: int) -> dict[int, Im
         counts -= traits[worst]
         del chosen[worst]
     return chosen
+
+
+def shows(out: Path, record: ImageRecord, marks: Sequence[Annotation]) -> bool:
+    """Return whether the picture of a record differs from even grey where one of its objects lies, or holds none."""
+    if not marks:
+        return True
+    image = cv2.imread(str(out / "images" / record.file_name), cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        raise JobError(f"{out / 'images' / record.file_name} cannot be read; remove {out} and start again")
+    return max(_contrast(image, mark.xyxy) for mark in marks) >= _LEAST_CONTRAST
+
+
+def _contrast(image: NDArray[np.integer | np.floating], xyxy: tuple[float, float, float, float]) -> float:
+    """Return the grey levels between the darkest and the lightest twentieth in a box and a little around it."""
+    x0, y0, x1, y1 = xyxy
+    around = max(4.0, _AROUND * max(x1 - x0, y1 - y0))
+    rows = slice(max(int(y0 - around), 0), int(y1 + around) + 1)
+    columns = slice(max(int(x0 - around), 0), int(x1 + around) + 1)
+    dark, light = np.percentile(image[rows, columns], (5, 95))
+    return float(light - dark)
 
 
 def _traits(images: Images) -> Counter[str]:

@@ -54,11 +54,7 @@ class Solid:
 
     def moved(self, rotation: ArrayLike | None = None, offset_mm: ArrayLike = (0, 0, 0)) -> Solid:
         """Return a copy turned by a (3, 3) rotation about the origin, then shifted."""
-        offset = np.ascontiguousarray(offset_mm, np.float64)
-        if rotation is None:
-            return Solid(_shifted(self.triangles_mm, offset), self.material, self.weight)
-        turn = np.ascontiguousarray(rotation, np.float64)
-        return Solid(_moved(self.triangles_mm, turn, offset), self.material, self.weight)
+        return _all_moved((self,), rotation, offset_mm)[0]
 
     def scaled(self, factors: ArrayLike) -> Solid:
         """Return a copy scaled about the origin by one factor or one an axis (all positive)."""
@@ -87,8 +83,7 @@ class Phantom:
 
     def moved(self, rotation: ArrayLike | None = None, offset_mm: ArrayLike = (0, 0, 0)) -> Phantom:
         """Return a copy turned by a (3, 3) rotation about the origin, then shifted."""
-        solids = tuple(solid.moved(rotation, offset_mm) for solid in self.solids)
-        return Phantom(self.kind, solids, self.label, self.attributes)
+        return Phantom(self.kind, _all_moved(self.solids, rotation, offset_mm), self.label, self.attributes)
 
     def bounds_mm(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the lowest and the highest corner, each (3,)."""
@@ -106,12 +101,24 @@ class Phantom:
 @compiled
 def widen(triangles: NDArray[np.float32], corners: _Points) -> None:  # pragma: no cover  compiled
     """Widen corners (2, 3), the lowest and the highest, by a mesh."""
+    low_x, low_y, low_z = corners[0]
+    high_x, high_y, high_z = corners[1]
     for index in range(triangles.shape[0]):
         for corner in range(3):
-            for axis in range(3):
-                value = triangles[index, corner, axis]
-                corners[0, axis] = min(corners[0, axis], value)
-                corners[1, axis] = max(corners[1, axis], value)
+            x, y, z = triangles[index, corner]
+            low_x, high_x = min(low_x, x), max(high_x, x)
+            low_y, high_y = min(low_y, y), max(high_y, y)
+            low_z, high_z = min(low_z, z), max(high_z, z)
+    corners[0, 0], corners[0, 1], corners[0, 2] = low_x, low_y, low_z
+    corners[1, 0], corners[1, 1], corners[1, 2] = high_x, high_y, high_z
+
+
+def _all_moved(solids: tuple[Solid, ...], rotation: ArrayLike | None, offset_mm: ArrayLike) -> tuple[Solid, ...]:
+    offset = np.ascontiguousarray(offset_mm, np.float64)
+    if rotation is None:
+        return tuple(Solid(_shifted(one.triangles_mm, offset), one.material, one.weight) for one in solids)
+    turn = np.ascontiguousarray(rotation, np.float64)
+    return tuple(Solid(_moved(one.triangles_mm, turn, offset), one.material, one.weight) for one in solids)
 
 
 @compiled

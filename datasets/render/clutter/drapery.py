@@ -93,14 +93,14 @@ def _strings(paths_mm: Array, radii_mm: Array, material: str) -> Solid:
     side = np.stack([-tangent[..., 1], tangent[..., 0], np.zeros(tangent.shape[:2])], axis=-1) * reach
     over = np.array([0.0, 0.0, 1.0]) * reach
     rings = np.stack([paths_mm + side, paths_mm + over, paths_mm - side, paths_mm - over], axis=2)
-    low, high = rings[:, :-1], rings[:, 1:]
-    low_next, high_next = np.roll(low, -1, axis=2), np.roll(high, -1, axis=2)
-    first, last = rings[:, 0], rings[:, -1]
+    following = np.concatenate([rings[:, :, 1:], rings[:, :, :1]], axis=2)
+    low, high, first, last = rings[:, :-1], rings[:, 1:], rings[:, 0], rings[:, -1]
+    low_next, high_next, first_next, last_next = following[:, :-1], following[:, 1:], following[:, 0], following[:, -1]
     faces = [
         np.stack([low, low_next, high_next], axis=3),
         np.stack([low, high_next, high], axis=3),
-        np.stack([np.broadcast_to(first[:, :1], first.shape), np.roll(first, -1, axis=1), first], axis=2),
-        np.stack([np.broadcast_to(last[:, :1], last.shape), last, np.roll(last, -1, axis=1)], axis=2),
+        np.stack([np.broadcast_to(first[:, :1], first.shape), first_next, first], axis=2),
+        np.stack([np.broadcast_to(last[:, :1], last.shape), last, last_next], axis=2),
     ]
     triangles = np.concatenate([face.reshape(-1, 3, 3) for face in faces])
     return Solid(np.ascontiguousarray(triangles, np.float32), material)

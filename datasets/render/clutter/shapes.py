@@ -30,6 +30,7 @@ __all__ = [
     "pick",
     "pillow",
     "ring",
+    "rolled",
     "rounded",
     "sheet",
     "smooth",
@@ -146,10 +147,15 @@ def ring(
     return wire(path, wire_mm, material, sides=sides, closed=True)
 
 
+def rolled(ring: Array, by: int = 1) -> Array:
+    """Return the points (N, ...) of a ring from another start: `np.roll` backwards, without its checks."""
+    return np.concatenate([ring[by:], ring[:by]])
+
+
 def corners(path_mm: ArrayLike, radius_mm: float, *, closed: bool = False, steps: int = 5) -> Array:
     """Round the corners of a polyline (N, 2 or 3) with quadratic curves that start `radius_mm` before them."""
     path: Array = np.asarray(path_mm, np.float64)
-    before, after = np.roll(path, 1, axis=0) - path, np.roll(path, -1, axis=0) - path
+    before, after = rolled(path, -1) - path, rolled(path) - path
     near = np.linalg.norm(before, axis=1, keepdims=True), np.linalg.norm(after, axis=1, keepdims=True)
     start = path + before / (near[0] + 1e-9) * np.minimum(radius_mm, near[0] * 0.45)
     stop = path + after / (near[1] + 1e-9) * np.minimum(radius_mm, near[1] * 0.45)
@@ -173,7 +179,7 @@ def smooth(points_mm: ArrayLike, steps: int = 4, *, closed: bool = True) -> Arra
         points = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
         a, b, c, d = points[:-3], points[1:-2], points[2:-1], points[3:]
     else:
-        a, b, c, d = np.roll(points, 1, axis=0), points, np.roll(points, -1, axis=0), np.roll(points, -2, axis=0)
+        a, b, c, d = rolled(points, -1), points, rolled(points), rolled(points, 2)
     t = (np.arange(steps) / steps)[None, :, None]
     a, b, c, d = a[:, None], b[:, None], c[:, None], d[:, None]
     curve = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))

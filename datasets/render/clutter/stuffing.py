@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from datasets.render.clutter.sewing import zip_puller
-from datasets.render.clutter.shapes import Array, boxes, chance, copies, finish, pick, ring, uniform, wire
+from datasets.render.clutter.shapes import Array, boxes, chance, copies, finish, pick, ring, rolled, uniform, wire
 from datasets.render.solids import Phantom, Solid, box, cylinder, ellipsoid
 
 __all__ = ["findings", "folded_pack", "grains", "relief"]
@@ -88,7 +88,7 @@ def relief(x_mm: Array, y_mm: Array, height_mm: Array, material: str) -> Solid:
     faces = [np.stack([a, b, c], axis=2).reshape(-1, 3, 3), np.stack([a, c, d], axis=2).reshape(-1, 3, 3)]
     rim = np.concatenate([top[:-1, 0], top[-1, :-1], top[:0:-1, -1], top[0, :0:-1]])
     base = rim * np.array([1, 1, 0], np.float32)
-    rim_next, base_next = np.roll(rim, -1, axis=0), np.roll(base, -1, axis=0)
+    rim_next, base_next = rolled(rim), rolled(base)
     faces += [np.stack([base, base_next, rim_next], axis=1), np.stack([base, rim_next, rim], axis=1)]
     # One fan closes the flat base: only signed sums count, so the rim may have any shape.
     faces.append(np.stack([np.broadcast_to(base[0], base.shape), base_next, base], axis=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -142,6 +143,56 @@ def test_pictures_of_every_profile_come_close_to_the_scan_of_both(shadow: Shadow
     far = np.ones(miss.shape[:2], np.bool_)
     far[max(y0 - 8, 0) : y1 + 8, max(x0 - 8, 0) : x1 + 8] = False
     assert miss[far].mean() < 0.3
+
+
+def wrong_scale(name: str, factor: float, **sensor: float) -> Look:
+    """Return the look of a profile as an estimate would give it that takes black for so much more attenuation."""
+    true = Look.of(BASE_PROFILES[name])
+    assert isinstance(true.display, ColourTable)
+    display = replace(true.display, black_attenuation=true.display.black_attenuation * factor)
+    return replace(true, display=display, sensor=Sensor(**{**QUIET, "blur_px": (0.5, 0.5), **sensor}))  # type: ignore[arg-type]
+
+
+def dense_parcel(name: str) -> Scan:
+    """Return the picture of a parcel with much organic matter and one plate that lets nothing through."""
+    dense = [
+        *parcel(),
+        Phantom("stack", (box((220, 160, 110), "paper"),)),
+        Phantom("plate", (box((30, 200, 14), "lead"),)).moved(None, (125, 0, 40)),
+    ]
+    profile = BASE_PROFILES[name]
+    low, high = measure(ideal(dense), profile.sensor, np.random.default_rng(0))
+    assert isinstance(profile.display, ColourTable)
+    return Scan(show_colour(low, high, profile.display, profile.kvp))
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.006])
+def test_what_the_object_does_not_reach_stays_at_a_wrong_scale_too(shadow: Shadow, scatter: float) -> None:
+    """The darkest matter is read as darker than anything that the model of scatter can give back."""
+    before = dense_parcel("ochre_teal")
+    look = wrong_scale("ochre_teal", 4.0, scatter=scatter, haze=0.0)
+    after = overlay(before, look, [(shadow, (0, 0))], np.random.default_rng(0)).scan.image_rgb
+    reached = cv2.dilate(shadow.mask().astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+    step = np.abs(after.astype(int) - before.image_rgb).max(axis=-1)[~reached]
+    # Local contrast lifts what lies near a dark object, by little.
+    assert step.max() <= 24
+    assert (step > 8).mean() < 0.02
+
+
+def test_thin_plastic_on_dense_cloth_does_not_turn_into_metal() -> None:
+    """A look of twice the scale reads cloth as so dense that its display would show it as metal, which it is not."""
+    before = dense_parcel("orange_blue")
+    plastic = Phantom("handgun/printed", (box((90, 70, 6), "nylon"),), "handgun")
+    thin = shadow_of([plastic], GEOMETRY)
+    inside = cv2.erode(thin.mask().astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
+    changed = []
+    for factor in (1.0, 2.0, 3.0):
+        after = overlay(before, wrong_scale("orange_blue", factor), [(thin, (0, 0))]).scan.image_rgb
+        hues = [cv2.cvtColor(one, cv2.COLOR_RGB2HSV)[..., 0][inside] * 2 for one in (before.image_rgb, after)]
+        organic, still = (hue < 62 for hue in hues)
+        assert organic.mean() > 0.5
+        changed.append(float((organic & ~still).sum() / organic.sum()))
+    assert max(changed) < 0.05, changed
 
 
 def test_annotations_tell_box_visibility_and_superposition(shadow: Shadow) -> None:

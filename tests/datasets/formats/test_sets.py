@@ -13,7 +13,9 @@ import pytest
 from datasets.catalogue import Catalogue
 from datasets.checks import check_catalogue
 from datasets.cli_exchange import EXPORTS, IMPORTS
+from datasets.exporting import export_catalogue
 from datasets.formats.layouts import LAYOUTS, WRITERS
+from datasets.importing import ImportOptions, import_images
 from parcelray import main
 
 WIDTH, HEIGHT = 64, 48
@@ -222,6 +224,44 @@ def test_a_set_becomes_a_research_only_catalogue(
             assert mark.area == (100.0 if layout in {"pidray", "pixray"} else 140.0 if side_view else 200.0)
             printed = "3D Gun" in record.parcel_id
             assert mark.attributes == (("polymer", "printed") if printed else ())
+
+
+def stranger(layout: str, root: Path) -> None:
+    """Make a folder of a layout that names no set, as another tool would write it: without the file of our own."""
+    pixray(root / "made")
+    catalogue, _ = import_images("pixray", root / "made", root / "catalogue", ImportOptions())
+    export_catalogue(catalogue, layout, root / "set")
+    (root / "set/parcelray.json").unlink()
+
+
+@pytest.mark.parametrize("writer", sorted(WRITERS))
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_what_was_read_in_any_layout_goes_through_every_exporter_unchanged(
+    layout: str, writer: str, tmp_path: Path
+) -> None:
+    if layout in MADE:
+        MADE[layout](tmp_path / "set")
+        # Two sets hold none of our labels: their boxes are kept as one of them.
+        blades = {"clcxray": {"blade": "slide"}, "opixray": {"Folding_Knife": "slide"}}
+        options = ImportOptions(mapping=blades.get(layout, {}))
+    else:
+        stranger(layout, tmp_path)
+        options = ImportOptions(licence="own")
+    catalogue, _ = import_images(layout, tmp_path / "set", tmp_path / "in", options)
+    assert any(marks for _, marks in catalogue.items())
+    export_catalogue(catalogue, writer, tmp_path / "export")
+    back, problems = import_images(writer, tmp_path / "export", tmp_path / "back", ImportOptions())
+    assert problems == []
+    assert content(back) == content(catalogue)
+    assert (back.info.licence, back.info.research_only) == (catalogue.info.licence, catalogue.info.research_only)
+
+
+def content(catalogue: Catalogue) -> list[tuple[object, ...]]:
+    """Return what every layout must keep: image, parcel, view, split, labels and boxes."""
+    return sorted(
+        (record.sha256, record.parcel_id, record.view, record.split, [(mark.label, mark.xyxy) for mark in marks])
+        for record, marks in catalogue.items()
+    )
 
 
 def test_a_set_without_val_gives_part_of_train_to_val(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from datasets.render.clutter import CLUTTER
 from datasets.render.clutter.containers import CONTAINERS
+from datasets.render.crossings import accumulate
 from datasets.render.phantoms import FAMILIES
-from datasets.render.projector import FanGeometry, View, _accumulate, _fan, projected_bounds
+from datasets.render.projector import FanGeometry, View, _fan, projected_bounds
 from datasets.render.solids import Phantom, Solid, box
 
 Build = Callable[[np.random.Generator], tuple[Phantom, ...]]
@@ -66,9 +67,9 @@ def crossings_and_lengths(
     for solid in phantom.solids:
         near, far = np.zeros((2, fan.rows, fan.columns), np.float32)
         weight = handedness * solid.weight
-        _accumulate(solid.triangles_mm, weight, near, (0, 0), numbers, secants, samples)
+        accumulate(solid.triangles_mm, weight, near, (0, 0), numbers, secants, samples)
         farther = (*numbers[:-1], numbers[-1] + METRE_MM)
-        _accumulate(solid.triangles_mm, weight, far, (0, 0), farther, secants, samples)
+        accumulate(solid.triangles_mm, weight, far, (0, 0), farther, secants, samples)
         open_ended = np.maximum(open_ended, np.abs(near - far) / METRE_MM)
         lengths[solid.material] = lengths.get(solid.material, np.zeros_like(near)) + near
     return open_ended, lengths

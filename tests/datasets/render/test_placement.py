@@ -87,8 +87,8 @@ def test_what_is_too_high_or_too_wide_is_refused() -> None:
 def test_grids_hold_the_whole_object() -> None:
     rng = np.random.default_rng(3)
     for phantom in _things(rng, 20):
-        low = phantom.bounds_mm()[0].astype(np.float64)
-        grids = grids_of([phantom], low)
+        low, high = (corner.astype(np.float64) for corner in phantom.bounds_mm())
+        grids = grids_of([phantom], low, high)
         for x, y in rng.uniform(low[:2], phantom.bounds_mm()[1][:2], (50, 2)):
             heights = _spans(phantom, float(x), float(y))
             if heights:

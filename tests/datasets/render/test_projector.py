@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from datasets.render.projector import FanGeometry, View, _accumulate, _fan, bounds_mm, project, projected_bounds
+from datasets.render.crossings import accumulate
+from datasets.render.projector import FanGeometry, View, _fan, bounds_mm, project, projected_bounds
 from datasets.render.solids import Phantom, Solid, box, cylinder, ellipsoid, extrude, lathe, sweep, tube
 
 FAN = FanGeometry("top", 20.0, 700.0, 900.0, 0.9, 0.7, -210.0, -140.0, 460, 400)
@@ -127,8 +128,8 @@ def test_nothing_leaks_in_a_large_random_scene() -> None:
     fan, secants = _fan(FAN), np.ones(FAN.columns)
     for index in range(300):
         solid = shapes[index % len(shapes)].moved(rotation(index), rng.uniform((-180, -130, -80), (180, 130, 200)))
-        _accumulate(solid.triangles_mm, 1.0, near, (0, 0), fan, secants)
-        _accumulate(solid.triangles_mm, 1.0, far, (0, 0), (*fan[:-1], fan[-1] + 1000.0), secants)
+        accumulate(solid.triangles_mm, 1.0, near, (0, 0), fan, secants)
+        accumulate(solid.triangles_mm, 1.0, far, (0, 0), (*fan[:-1], fan[-1] + 1000.0), secants)
     crossings = np.rint((near - far) / 1000.0)
     assert near.max() > 100
     assert not crossings.any()
@@ -204,7 +205,7 @@ def test_more_rays_a_pixel_do_not_move_a_thing() -> None:
     solid = box((40.3, 30.7, 3), "steel").moved(rotation(5))
     one, nine = np.zeros((2, FAN.rows, FAN.columns), np.float32)
     for out, samples in ((one, 1), (nine, 3)):
-        _accumulate(solid.triangles_mm, 1.0, out, (0, 0), _fan(FAN), FAN.secants(), samples)
+        accumulate(solid.triangles_mm, 1.0, out, (0, 0), _fan(FAN), FAN.secants(), samples)
     assert nine.sum() == pytest.approx(one.sum(), rel=0.01)
     grid = np.indices(one.shape)
     for axis in range(2):

@@ -4,6 +4,8 @@ from collections import Counter
 from itertools import islice
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from datasets.catalogue import Catalogue
@@ -11,7 +13,7 @@ from datasets.checks import check_catalogue
 from datasets.errors import JobError
 from datasets.records import ImageRecord
 from datasets.render.recipe import Recipe
-from datasets.render.reference import SEED, Quotas, build_reference, choose_parcels, planned_parcels
+from datasets.render.reference import SEED, Quotas, build_reference, choose_parcels, planned_parcels, shows
 from datasets.render.sample import parcel_rng
 from datasets.render.scene import compose, planned_labels
 from datasets.samples import Annotation
@@ -53,6 +55,20 @@ def test_the_choice_keeps_what_is_rare() -> None:
     assert len(chosen) == 4
     assert {8, 9} <= set(chosen)
     assert choose_parcels(dict(reversed(rendered.items())), 4) == chosen
+
+
+def test_a_picture_that_is_black_or_burnt_out_at_its_threats_shows_nothing(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    record = ImageRecord("a.png", 64, 48, "0" * 64, "a")
+    inside, beside = Annotation("handgun", (10, 10, 30, 30)), Annotation("bolt", (44, 4, 60, 20))
+    for level, seen in ((0, False), (8, False), (40, True)):
+        image = np.zeros((48, 64), np.uint8)
+        image[14:26, 14:26] = level
+        image[:, :2] = 255  # the open beam beside the parcel is no contrast of the threat
+        cv2.imwrite(str(tmp_path / "images/a.png"), image)
+        assert shows(tmp_path, record, [inside]) == seen
+        assert shows(tmp_path, record, [beside, inside]) == seen
+    assert shows(tmp_path, record, [])
 
 
 def test_an_interrupted_build_goes_on_and_gives_the_same_catalogue(tmp_path: Path) -> None:

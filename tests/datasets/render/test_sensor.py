@@ -59,6 +59,20 @@ def test_rows_flicker_differently_in_the_two_energies() -> None:
     assert abs(np.corrcoef(rows)[0, 1]) < 0.25
 
 
+def test_the_gain_drifts_slowly_along_the_belt_in_both_energies_alike() -> None:
+    seen = measure(flat(0.5), replace(PERFECT, row_drift=0.02), np.random.default_rng(4))
+    rows = seen.mean(axis=2) / 0.5 - 1
+    np.testing.assert_allclose(rows[0], rows[1], atol=1e-4)
+    assert 0.005 < rows[0].std() < 0.04
+    assert np.abs(np.diff(rows[0])).max() < 0.1 * np.ptp(rows[0])
+
+
+def test_every_detector_element_keeps_its_own_gain() -> None:
+    seen = measure(flat(0.5), replace(PERFECT, column_spread=0.01), np.random.default_rng(5))
+    assert seen.std(axis=1).max() < 1e-4
+    assert (seen.mean(axis=1) / 0.5).std(axis=1) == pytest.approx([0.01, 0.01], rel=0.15)
+
+
 def test_dead_elements_draw_lines_along_the_belt_in_both_channels() -> None:
     seen = measure(flat(0.5), replace(PERFECT, dead_columns=4.0), np.random.default_rng(3))
     dark = seen.mean(axis=1) < 0.49
