@@ -49,7 +49,7 @@ from training.export import export
 from training.looking import look_at_catalogue
 from training.model_file import ExportOptions, Say, in_memory, without_card, write_model
 from training.operating_point import choose_points
-from training.train import is_finished, train
+from training.train import is_finished, is_started, train
 
 __all__ = ["REPORT", "SHARES", "AdaptOptions", "Progress", "adapt"]
 
@@ -141,7 +141,7 @@ def adapt(out: Path, options: AdaptOptions, say: Say, progress: Progress) -> boo
         with progress(f"rendering {name}", "parcel") as show:
             render_catalogue(out / name, recipes[name], count, _SEEDS[name], options.jobs, on_progress=show)
     say(f"step 4 of 6: training for {options.minutes:g} minutes")
-    if not is_finished(run) and not train(run, resume=(out / "run" / "weights" / "last.pt").exists()).finished:
+    if not is_finished(run) and not train(run, resume=is_started(run)).finished:
         return False
     say("step 5 of 6: the model file")
     if not (out / "model.onnx").exists():

@@ -11,6 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `parcelray train`."""
     parser.add_argument("run", metavar="RUN.yaml", help="the run; see training/runs/nano.yaml")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    parser.add_argument("--go-on", action="store_true", help="start, resume, or be content with a run that is finished")
     parser.add_argument("--catalogue", action="append", metavar="DIR", help="instead of the file's catalogues")
     parser.add_argument("--out", metavar="DIR", help="instead of the file's folder")
     parser.add_argument("--weights", metavar="FILE", help="own checkpoint to start from")
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train; 0 finished, 1 stopped early with a checkpoint to resume from."""
     from training.config import load_run, with_overrides
-    from training.train import train
+    from training.train import is_finished, is_started, train
 
     config = with_overrides(
         load_run(arguments.run),
@@ -31,7 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
         hours=arguments.hours,
         epochs=arguments.epochs,
     )
-    result = train(config, resume=arguments.resume)
+    if arguments.go_on and is_finished(config):
+        print(f"{config.out} holds the finished run; remove the folder to train again")
+        return 0
+    result = train(config, resume=arguments.resume or (arguments.go_on and is_started(config)))
     how = "finished" if result.finished else "stopped; go on with --resume"
     print(
         f"{how}: {result.epochs} epochs in {result.elapsed_s / 60:.1f} min, val mAP50 {result.map50:.3f}, "

@@ -23,7 +23,7 @@ from training.labelled import load_run_data
 if TYPE_CHECKING:
     from training.adapter import Trainer
 
-__all__ = ["TrainResult", "is_finished", "train"]
+__all__ = ["TrainResult", "is_finished", "is_started", "train"]
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -60,7 +60,7 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
         CatalogueError: a catalogue cannot be used.
     """
     folder = Path(run.out)
-    last = folder / "weights" / "last.pt"
+    last = _last(run)
     if resume and not last.exists():
         raise TrainingError(f"{folder}: nothing to resume; start the run without --resume")
     if not resume and last.exists():
@@ -108,12 +108,21 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
     )
 
 
+def is_started(run: RunConfig) -> bool:
+    """Return whether the run's folder holds a checkpoint to resume from."""
+    return _last(run).exists()
+
+
 def is_finished(run: RunConfig) -> bool:
     """Return whether the run's folder holds all the training that the run asks for."""
     progress = Progress.load(Path(run.out) / PROGRESS_FILE)
     if run.hours is not None:
         return progress.elapsed_s + progress.epoch_s / 2 >= run.hours * 3600
     return run.epochs is not None and progress.epochs_done >= run.epochs
+
+
+def _last(run: RunConfig) -> Path:
+    return Path(run.out) / "weights" / "last.pt"
 
 
 @contextmanager
