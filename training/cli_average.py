@@ -18,7 +18,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Average, and write."""
     from training.average import average
 
-    print(
-        f"wrote {average(arguments.out, arguments.sources)}, the mean of {len(arguments.sources)}; measure it beside each"
-    )
+    written = average(arguments.out, arguments.sources)
+    print(f"wrote {written}, the mean of {len(arguments.sources)}; measure it beside each of them")
     return 0

@@ -1,4 +1,4 @@
-"""`parcelray compare CATALOGUE NAME=MODEL.onnx...`: several models on one split, with intervals of their differences."""
+"""`parcelray compare CATALOGUE NAME=MODEL.onnx...`: models on one split, with intervals of their differences."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Several models on one split: each with intervals, and how far it is from the first one, parcel by parcel.
 
 All models see the same images, and every bootstrap round draws the same parcels for all of them, so that a difference
-has an interval of its own: much narrower than the two models' intervals suggest (paired bootstrap; Efron and Tibshirani,
-"An Introduction to the Bootstrap", 1993, ch. 8). What was measured of a model is kept, so that a comparison goes on
+has an interval of its own, mostly narrower than theirs suggest (paired bootstrap; Efron and Tibshirani, "An
+Introduction to the Bootstrap", 1993, ch. 8). What was measured of a model is kept, so that a comparison goes on
 after a stop and takes another model at the price of that model alone.
 """
 
