@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--go-on", action="store_true", help="start, resume, or be content with a run that is finished")
     parser.add_argument("--catalogue", action="append", metavar="DIR", help="instead of the file's catalogues")
     parser.add_argument("--out", metavar="DIR", help="instead of the file's folder")
+    parser.add_argument("--network", metavar="NAME", help="instead of the file's 'model': yolo11n, yolo11s, ...")
     parser.add_argument("--weights", metavar="FILE", help="own checkpoint to start from")
     parser.add_argument("--hours", type=float, help="wall-clock budget, instead of the file's length")
     parser.add_argument("--epochs", type=int, help="number of epochs, instead of the file's length")
@@ -28,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         load_run(arguments.run),
         catalogues=arguments.catalogue,
         out=arguments.out,
+        model=arguments.network,
         weights=arguments.weights,
         hours=arguments.hours,
         epochs=arguments.epochs,

@@ -21,7 +21,7 @@ from training.config import load_run
 from training.errors import StepsError
 from training.steps import load_steps
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.timeout(900)]  # seven commands, some of them twice
 ROOT = Path(__file__).parents[2]
 REPEAT = sorted((ROOT / "training" / "repeat").glob("*.yaml"))
 RUN = {
@@ -30,9 +30,9 @@ RUN = {
     "imgsz": 64,
     "batch": 4,
     "nbs": 4,
-    "epochs": 6,
+    "epochs": 4,
     "epoch_images": 8,
-    "val_every": 6,
+    "val_every": 4,
     "val_images": 4,
     "workers": 0,
     "threads": 1,
@@ -95,13 +95,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     second = start(path, "--set", "count=14")
     wait_for(folder / "run" / "weights" / "last.pt", second)
     second.send_signal(signal.SIGTERM)
-    said, _ = second.communicate(timeout=120)
+    said, _ = second.communicate(timeout=300)
     assert second.returncode == 1, said
     assert "stopped; run the same command again to go on" in said
     assert len(json.loads((folder / "made" / "steps.json").read_text())["steps"]) == 2
 
     third = start(path, "--set", "count=14")
-    said, _ = third.communicate(timeout=250)
+    said, _ = third.communicate(timeout=600)
     assert third.returncode == 0, said
     assert "step 2 of 7 is done" in said
     assert "Resuming training" in (folder / "run" / "train.log").read_text()
