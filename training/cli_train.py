@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train; 0 finished, 1 stopped early with a checkpoint to resume from."""
     from training.config import load_run, with_overrides
+    from training.ranks import this_rank
     from training.train import is_finished, is_started, train
 
     config = with_overrides(
@@ -38,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{config.out} holds the finished run; remove the folder to train again")
         return 0
     result = train(config, resume=arguments.resume or (arguments.go_on and is_started(config)))
+    if this_rank().of > 1:  # the process that started this one and its like says how it went
+        return 0
     how = "finished" if result.finished else "stopped; go on with --resume"
     print(
         f"{how}: {result.epochs} epochs in {result.elapsed_s / 60:.1f} min, val mAP50 {result.map50:.3f}, "

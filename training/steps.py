@@ -29,7 +29,7 @@ import yaml
 from datasets.catalogue import write_atomically
 from training.errors import StepsError
 from training.model_file import Say
-from training.own_command import start_command
+from training.own_command import start_command, stops_passed_on
 
 __all__ = ["RECORD", "Steps", "load_steps", "run_steps"]
 
@@ -123,16 +123,5 @@ def _done(record: Path, commands: tuple[str, ...]) -> list[dict[str, Any]]:
 def _run(words: list[str]) -> tuple[int, bool]:
     """Run one command to its end, and return with which code it ended and whether it had been asked to stop."""
     process = start_command(words, when_orphaned=signal.SIGKILL)  # every command may be killed at any moment
-    stops: list[int] = []
-
-    def pass_on(number: int, frame: object) -> None:  # noqa: ARG001 - the signal handler's signature
-        stops.append(number)
-        if number == signal.SIGTERM:  # Ctrl-C reaches the command without us
-            process.terminate()
-
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with stops_passed_on(process) as stops:
         return process.wait(), bool(stops)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

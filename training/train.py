@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,8 @@ from training.budget import PROGRESS_FILE, Progress
 from training.config import RunConfig
 from training.errors import TrainingError
 from training.fresh import FreshBatches
-from training.labelled import load_run_data
+from training.labelled import RunData, load_run_data
+from training.ranks import last_map50, start_ranks, this_rank
 
 if TYPE_CHECKING:
     from training.adapter import Trainer
@@ -70,42 +71,29 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
             f"{folder}: finished after {Progress.load(folder / PROGRESS_FILE).epochs_done} epochs; to train further, "
             f"start another run with 'weights: {last}'"
         )
+    rank = this_rank()
+    if rank.of == 1:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "run.yaml").write_text(yaml.safe_dump(run.as_dict(), sort_keys=False), encoding="utf-8")
+        if "," in run.device:
+            start_ranks(run, resume=resume)
+            return _result(run, is_finished(run))
     data = load_run_data(run)
     if run.nice:
         os.nice(run.nice)
 
     from training.adapter import LOGGER, Trainer  # noqa: PLC0415 - seconds of imports
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.yaml").write_text(yaml.safe_dump(run.as_dict(), sort_keys=False), encoding="utf-8")
-    (folder / "data.yaml").write_text(
-        yaml.safe_dump(
-            {
-                "versions": list(data.versions),
-                "train": sum(len(source.images) for source in data.train),
-                "shares": [round(source.share, 4) for source in data.train],
-                "val": len(data.val),
-                "skipped": dict(data.skipped),
-            }
-        ),
-        encoding="utf-8",
-    )
-    with _logged_to(LOGGER, folder / "train.log"):
+    if rank.writes:
+        _write_data(data, folder / "data.yaml")
+    with _logged_to(LOGGER, folder / "train.log") if rank.writes else nullcontext():
         for file, reason in data.skipped.items():
             LOGGER.warning(f"skipped {file}: {reason}")
         with _full_disk_explained(folder), _fresh_renders(run, folder) as fresh:
             trainer = Trainer(run, data, resume=last if resume else None, fresh=fresh)
             with _stopping(trainer):
                 trainer.train()
-    best = folder / "weights" / "best.pt"
-    return TrainResult(
-        folder=folder,
-        weights=best if best.exists() else last,
-        finished=not trainer.asked_to_stop,
-        epochs=trainer.progress.epochs_done,
-        elapsed_s=trainer.progress.elapsed_s,
-        map50=float(trainer.metrics.get("metrics/mAP50(B)", 0.0)),
-    )
+    return _result(run, finished=not trainer.asked_to_stop)
 
 
 def is_started(run: RunConfig) -> bool:
@@ -123,6 +111,25 @@ def is_finished(run: RunConfig) -> bool:
 
 def _last(run: RunConfig) -> Path:
     return Path(run.out) / "weights" / "last.pt"
+
+
+def _result(run: RunConfig, finished: bool) -> TrainResult:
+    """Return what the run's folder holds."""
+    folder = Path(run.out)
+    progress, best = Progress.load(folder / PROGRESS_FILE), folder / "weights" / "best.pt"
+    weights = best if best.exists() else _last(run)
+    return TrainResult(folder, weights, finished, progress.epochs_done, progress.elapsed_s, last_map50(folder))
+
+
+def _write_data(data: RunData, path: Path) -> None:
+    document = {
+        "versions": list(data.versions),
+        "train": sum(len(source.images) for source in data.train),
+        "shares": [round(source.share, 4) for source in data.train],
+        "val": len(data.val),
+        "skipped": dict(data.skipped),
+    }
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
 
 
 @contextmanager
