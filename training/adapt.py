@@ -35,6 +35,7 @@ from datasets.compositing.job import InsertOptions, insert_into_catalogue
 from datasets.compositing.look import Look
 from datasets.merge import copy_image
 from datasets.records import Split
+from datasets.render.bodies import medical_views
 from datasets.render.job import render_catalogue
 from datasets.render.recipe import Recipe
 from datasets.split import split_records
@@ -62,6 +63,7 @@ _FIREARMS: Final = tuple(label for label in LABELS if group_of(label) is Group.F
 _HELD_BACK_A_SCAN: Final = 4
 _SEEDS: Final = {"inserted": 1, "held-back": 2, "replay": 3, "forgetting": 4}
 _EPOCH_IMAGES: Final = 400
+_BODIES: Final = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,7 +303,8 @@ def _export(out: Path, options: AdaptOptions, shipped: Detector, site: Catalogue
     replay = Catalogue.load(options.replay or out / "replay")
     renders = [replay.path_of(record) for record in replay.records]
     spread = np.unique(np.linspace(0, len(renders) - 1, min(len(renders), len(own))).astype(int))
-    known = Familiarity.fit(decode(path.read_bytes()) for path in [*own, *(renders[index] for index in spread)])
+    paths = [*own, *(renders[index] for index in spread)]
+    known = Familiarity.fit((decode(path.read_bytes()) for path in paths), medical_views(_BODIES))
     new = replace(
         new,
         thresholds={name: dict(point.thresholds) for name, point in points.items()},

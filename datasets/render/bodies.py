@@ -7,7 +7,7 @@ Report 44, "Tissue Substitutes in Radiation Dosimetry and Measurement", 1989.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -22,9 +22,14 @@ from datasets.render.sensor import Sensor
 from datasets.render.solids import Phantom, Solid, cylinder, ellipsoid, frustum
 from datasets.render.spectra import PANEL_SCREENS, PANEL_VOLTAGES_KV
 
-__all__ = ["BODIES", "medical_view"]
+__all__ = ["BODIES", "medical_view", "medical_views"]
 
 _Maker = Callable[[np.random.Generator], list[Solid]]
+
+
+def medical_views(count: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
+    """Yield `count` views."""
+    return (medical_view(seed, index) for index in range(count))
 
 
 def medical_view(seed: int, index: int) -> NDArray[np.uint8]:
