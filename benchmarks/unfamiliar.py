@@ -1,7 +1,7 @@
 """How often a model refers views that are unlike anything it knows, and how often scans that it does know.
 
-Bodies are other ones than those that a model is fitted with, but of the same four kinds. A referred view has a flaw that
-`detector.quality` names, or is unlike the model's reference scans; detections do not count.
+Bodies are other ones than those that a model is fitted with, but of the same four kinds. A referred view has a flaw
+that `detector.quality` names, or is unlike the model's reference scans; detections do not count.
 """
 
 from __future__ import annotations

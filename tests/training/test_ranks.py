@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,11 @@ from training.ranks import Rank
 pytestmark = [pytest.mark.torch, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
 Make = Callable[..., Catalogue]
+
+
+def start(run: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "parcelray", "train", str(run), "--go-on", *options]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def test_ranks_share_an_epoch_between_them() -> None:
@@ -54,7 +60,7 @@ def test_two_processes_train_one_network_and_go_on_after_a_stop(shapes: Catalogu
         "imgsz": 64,
         "batch": 4,
         "nbs": 4,
-        "epochs": 1,
+        "hours": 10.0,
         "epoch_images": 8,
         "val_every": 1,
         "workers": 0,
@@ -62,17 +68,27 @@ def test_two_processes_train_one_network_and_go_on_after_a_stop(shapes: Catalogu
         "device": "cpu,cpu",
     }
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(settings))
-    for epochs, more in ((1, []), (2, ["--epochs", "2"])):
-        command = [sys.executable, "-m", "parcelray", "train", str(tmp_path / "run.yaml"), "--go-on", *more]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert f"finished: {epochs} epochs" in done.stdout
-        assert done.stdout.count("finished: ") == 1
-        assert Progress.load(tmp_path / "out" / "progress.json").epochs_done == epochs
-    with (tmp_path / "out" / "results.csv").open() as file:
-        assert [int(row["epoch"]) for row in csv.DictReader(file)] == [1, 2]
-    load_network(tmp_path / "out" / "weights" / "last.pt")
-    log = (tmp_path / "out" / "train.log").read_text()
-    assert log.count("epoch 2/2") == 1, "only the first process writes"
-    assert (tmp_path / "out" / "results.png").is_file()
-    assert list((tmp_path / "out").glob("val_batch*_pred.jpg"))
+    out = tmp_path / "out"
+    first = start(tmp_path / "run.yaml")
+    while Progress.load(out / "progress.json").epochs_done < 1:
+        assert first.poll() is None, first.communicate()[0]
+        time.sleep(0.1)
+    first.terminate()
+    said, _ = first.communicate(timeout=300)
+    assert first.returncode == 1, said
+    assert said.count("stopped; go on with --resume") == 1
+    stopped = Progress.load(out / "progress.json")
+
+    second = start(tmp_path / "run.yaml", "--hours", str((stopped.elapsed_s + 5) / 3600))
+    said, _ = second.communicate(timeout=400)
+    assert second.returncode == 0, said
+    assert said.count("finished: ") == 1
+    done = Progress.load(out / "progress.json").epochs_done
+    assert done > stopped.epochs_done
+    with (out / "results.csv").open() as file:
+        assert [int(row["epoch"]) for row in csv.DictReader(file)] == list(range(1, done + 1))
+    load_network(out / "weights" / "last.pt")
+    log = (out / "train.log").read_text()
+    assert log.count(f"epoch {done}/{done} ") == 1, "only the first process writes"
+    assert (out / "results.png").is_file()
+    assert list(out.glob("val_batch*_pred.jpg"))

@@ -1,8 +1,9 @@
-"""Steps that lead to a model: killed, run again, changed; and the comparison that ends them."""
+"""The smoke run, as steps: render 60, train, average, export, compare, serve; killed, run again, changed on the way."""
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
@@ -81,18 +83,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"average {folder}/mean {folder}/run {folder}/run",
         f"export {folder}/mean --look 64 --look 96m --catalogue {folder}/a --test-catalogue {folder}/b"
         f" --no-calibration --out {folder}/made/model.onnx --notes 'made by a test'",
-        f"evaluate {folder}/made/model.onnx {folder}/b --out {folder}/made/report",
         f"compare {folder}/b first={folder}/made/model.onnx again={folder}/made/model.onnx --out {folder}/made/against",
     ]
     path = write_steps(folder / "steps.yaml", steps, count=1000)
 
-    first = start(path, "--set", "count=14")
+    first = start(path, "--set", "count=30")
     wait_for(folder / "a" / ".parts" / "00000002.json", first)
     first.kill()
     first.communicate()
     assert not (folder / "made" / "steps.json").exists()
 
-    second = start(path, "--set", "count=14")
+    second = start(path, "--set", "count=30")
     wait_for(folder / "run" / "weights" / "last.pt", second)
     second.send_signal(signal.SIGTERM)
     said, _ = second.communicate(timeout=300)
@@ -100,10 +101,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "stopped; run the same command again to go on" in said
     assert len(json.loads((folder / "made" / "steps.json").read_text())["steps"]) == 2
 
-    third = start(path, "--set", "count=14")
+    third = start(path, "--set", "count=30")
     said, _ = third.communicate(timeout=600)
     assert third.returncode == 0, said
-    assert "step 2 of 7 is done" in said
+    assert "step 2 of 6 is done" in said
     assert "Resuming training" in (folder / "run" / "train.log").read_text()
     return folder
 
@@ -114,14 +115,16 @@ def test_what_was_made_says_what_it_was_made_of(made: Path) -> None:
     assert card.data_version.split() == [Catalogue.load(made / name).version for name in "ab"]
     assert [(look.size_px, look.mirrored) for look in card.looks] == [(64, False), (96, True)]
     rows = json.loads((made / "made" / "steps.json").read_text())["steps"]
-    assert len(rows) == 7
+    assert len(rows) == 6
     assert all(row["seconds"] > 0 for row in rows)
 
 
 def test_the_cards_figures_come_out_of_evaluate_again(made: Path) -> None:
     card = Detector.load(made / "made" / "model.onnx").card
     (kept,) = card.metrics["evaluations"].values()
-    again = summary(json.loads((made / "made" / "report" / "evaluation.json").read_text()))
+    report = made / "made" / "report"
+    assert main(["evaluate", str(made / "made" / "model.onnx"), str(made / "b"), "--out", str(report)]) == 0
+    again = summary(json.loads((report / "evaluation.json").read_text()))
     assert {key: kept[key] for key in kept if key not in {"created", "command"}} == {
         key: again[key] for key in again if key not in {"created", "command"}
     }
@@ -148,6 +151,44 @@ def test_a_comparison_measures_only_what_is_new(made: Path, capsys: pytest.Captu
     assert difference == pytest.approx(figure - document["models"]["first"]["figures"]["map50"]["value"], abs=2e-4)
 
 
+def test_what_was_made_serves(made: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "parcelray", "serve", "--port", "0", "--data", str(tmp_path), "--sessions", "1"]
+    process = subprocess.Popen(
+        [*command, "--model", str(made / "made" / "model.onnx")],
+        cwd=ROOT,
+        env={**os.environ, "PARCELRAY_BUDGET_MS": "60000"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        assert first.startswith("ParcelRay serves on "), first
+        with httpx.Client(base_url=first.split()[-1], timeout=120) as client:
+            until = time.monotonic() + 120
+            while not is_ready(client):
+                assert process.poll() is None
+                assert time.monotonic() < until
+                time.sleep(0.1)
+            scan = next((made / "b" / "images").iterdir())
+            answer = client.post("/v1/scans", content=scan.read_bytes(), headers={"Content-Type": "image/jpeg"})
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["model"]["name"] == "tiny"
+        assert answer.json()["verdict"] in {"alarm", "clear", "refer"}
+        assert "budget_exceeded" not in answer.json()["reasons"]
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 def test_a_finished_run_is_kept_and_a_changed_step_is_run_again(
     made: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,7 +204,7 @@ def test_a_finished_run_is_kept_and_a_changed_step_is_run_again(
 def test_a_step_that_fails_ends_it_and_keeps_what_was_done(
     made: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    render = f"catalogue render {made / 'a'} --recipe {made / 'half.yaml'} --count 14 --seed "
+    render = f"catalogue render {made / 'a'} --recipe {made / 'half.yaml'} --count 30 --seed "
     steps = write_steps(tmp_path / "s.yaml", [f"{render}4", f"{render}2"])
     assert main(["repeat", str(steps)]) == 2
     said = capfd.readouterr().err
