@@ -234,6 +234,9 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         self._train_rate = self._epoch_images / (time.monotonic() - self._epoch_start)
         if not self.fresh_fitness:
             return self.metrics, self.fitness
+        self.validator.args.plots = (
+            self.run.plots
+        )  # the library turns it off for good at the first that is not the last
         return super().validate()  # type: ignore[no-any-return]
 
     def save_model(self) -> bool:
