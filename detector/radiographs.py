@@ -94,7 +94,7 @@ def pieces_of(grey: FloatArray) -> FloatArray:
     span = float(high - low) + 1e-3
     smooth = [grey, *(cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in _SIGMAS_PX)]
     bands = [fine - coarse for fine, coarse in pairwise(smooth)]
-    peaks = [np.log1p(((band - band.mean()) ** 4).mean() / (band.var() + 1e-6) ** 2) for band in bands]
+    peaks = [_peakedness(band) for band in bands]
     slope = cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
     edges = [(slope > share * span).mean() for share in _EDGES]
     counts = []
@@ -102,6 +102,11 @@ def pieces_of(grey: FloatArray) -> FloatArray:
         dark = grey < low + level * span
         counts += [_pieces(dark), _pieces(~dark)]
     return np.array([*peaks, *edges, *counts], np.float32)
+
+
+def _peakedness(band: FloatArray) -> float:
+    squares = np.square(band - band.mean())  # powers by ** take forty times as long
+    return float(np.log1p(np.square(squares).mean() / (squares.mean() + 1e-6) ** 2))
 
 
 def _pieces(mask: NDArray[np.bool_]) -> float:

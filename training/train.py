@@ -71,6 +71,11 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
             f"{folder}: finished after {Progress.load(folder / PROGRESS_FILE).epochs_done} epochs; to train further, "
             f"start another run with 'weights: {last}'"
         )
+    if resume and run.epochs is not None and run.epochs != (begun := _epochs_of(folder)):
+        raise TrainingError(
+            f"{folder}: was started for {begun or 'no stated number of'} epochs, and its learning rate follows that; "
+            f"ask for as many, or start another run with 'weights: {last}'"
+        )
     rank = this_rank()
     if rank.of == 1 and "," in run.device:
         _write(run.as_dict(), folder / "run.yaml")
@@ -119,6 +124,12 @@ def _result(run: RunConfig, finished: bool) -> TrainResult:
     progress, best = Progress.load(folder / PROGRESS_FILE), folder / "weights" / "best.pt"
     weights = best if best.exists() else _last(run)
     return TrainResult(folder, weights, finished, progress.epochs_done, progress.elapsed_s, last_map50(folder))
+
+
+def _epochs_of(folder: Path) -> int | None:
+    """Return how many epochs the run of a folder was started for."""
+    known = yaml.safe_load((folder / "run.yaml").read_text(encoding="utf-8"))
+    return int(known["epochs"]) if known["epochs"] else None
 
 
 def _about(data: RunData) -> dict[str, Any]:
