@@ -29,9 +29,11 @@ COMMANDS: Final = {
     "catalogue": ("datasets.cli", "render, check, split and describe catalogues of annotated scans"),
     "train": ("training.cli_train", "train a model from one YAML file"),
     "adapt": ("training.cli_adapt", "fit a model to one scanner, with benign scans of it alone"),
+    "repeat": ("training.cli_repeat", "make a model, or compare models, by the commands that one YAML file lists"),
     "average": ("training.cli_average", "average the weights of runs that went on from one checkpoint"),
     "mine": ("training.cli_mine", "keep the benign images that a model finds hardest, to train on"),
     "evaluate": ("training.cli_evaluate", "measure an ONNX model on a catalogue"),
+    "compare": ("training.cli_compare", "measure several models on one catalogue, with intervals of their differences"),
     "export": ("training.cli_export", "turn trained weights into a checked ONNX model with its card"),
     "bench": ("benchmarks.cli", "measure speed: latency, load, render"),
 }

@@ -1,4 +1,4 @@
-"""`parcelray bench hostile | latency | load | render`.
+"""`parcelray bench hostile | latency | load | render | unfamiliar`.
 
 The options stand here, so that `bench latency` and `bench load` run where the renderer's extra is not installed.
 """
@@ -10,7 +10,7 @@ import importlib
 from pathlib import Path
 from typing import Final
 
-_MODULES: Final = {name: f"benchmarks.{name}" for name in ("hostile", "latency", "load", "render")}
+_MODULES: Final = {name: f"benchmarks.{name}" for name in ("hostile", "latency", "load", "render", "unfamiliar")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("latency", "milliseconds from posted bytes to detections, and views per second", _latency_options),
         ("load", "what a whole service bears: capacity, steady load, overload, recovery", _load_options),
         ("render", "rendered images per second on one core, memory, and how processes scale", _render_options),
+        ("unfamiliar", "how often a model refers bodies, blank views, photographs, and scans", _unfamiliar_options),
     ):
         options(benchmarks.add_parser(name, help=summary, description=summary))
 
@@ -71,4 +72,12 @@ def _render_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=1, help="also time whole jobs with 1 and this many processes")
     parser.add_argument("--memory-count", type=int, default=0, help="also watch memory over so many images (Linux)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the images (default 0)")
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+
+
+def _unfamiliar_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("images", nargs="*", type=Path, metavar="FOLDER", help="of images, such as photographs")
+    parser.add_argument("--model", type=Path, help="ONNX file (default: the shipped model)")
+    parser.add_argument("--catalogue", type=Path, help="whose test split must not be referred")
+    parser.add_argument("--count", type=int, default=400, help="rendered bodies (default 400)")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")

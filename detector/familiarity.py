@@ -2,8 +2,8 @@
 
 A view is described by 13 statistics of brightness, colour, border and sharpness, and by the share of its pixels in
 colours that the reference scans hardly ever show. Its distance is that to its third nearest reference scan (k nearest
-neighbours, Ramaswamy, Rastogi and Shim, SIGMOD 2000), each statistic measured in its own spread. A model that was never
-shown anything like a view must not say that it is clear.
+neighbours, Ramaswamy, Rastogi and Shim, SIGMOD 2000), each statistic measured in its own spread. Grey views are also
+judged by the rule of `radiographs`. A model that was never shown anything like a view must not say that it is clear.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import ModelCardError
+from detector.radiographs import PIECES, RadiographRule, pieces_of
 
 __all__ = ["Familiarity"]
 
@@ -34,6 +35,8 @@ _NEIGHBOUR: Final = 3
 _QUANTILE: Final = 0.995
 _MOST_REFERENCES: Final = 512
 _LEAST_REFERENCES: Final = 50
+_COLOURFULNESS: Final = 4  # the statistic of that place
+_MOST_GREY: Final = 4.0  # of it, for a view that counts as grey
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,17 +48,27 @@ class Familiarity:
         spread: (14,) standard deviation of each statistic.
         rare: (512,) whether a colour is hardly ever seen, 8 levels a channel.
         limit: the largest distance of a familiar view.
+        radiographs: tells grey scans from bodies; None where it could not be fitted.
     """
 
     references: FloatArray
     spread: FloatArray
     rare: NDArray[np.bool_]
     limit: float
+    radiographs: RadiographRule | None = None
 
     @classmethod
-    def fit(cls, views_rgb: Iterable[NDArray[np.uint8]]) -> Self | None:
-        """Return the references of (H, W, 3) views, of which 0.5 % lie beyond the limit; None of fewer than 50."""
-        measured = [_measure(view) for view in views_rgb]
+    def fit(cls, views_rgb: Iterable[NDArray[np.uint8]], bodies_rgb: Iterable[NDArray[np.uint8]] = ()) -> Self | None:
+        """Return the references of (H, W, 3) views, of which 0.5 % lie beyond the limit; None of fewer than 50.
+
+        `bodies_rgb` are looked at only where there are grey views enough to tell them from.
+        """
+        measured, grey = [], []
+        for view in views_rgb:
+            small = _small(view)
+            measured.append(_measure(view, small))
+            if _is_grey(measured[-1][0]):
+                grey.append(np.append(measured[-1][0], _pieces(small)))
         if len(measured) < _LEAST_REFERENCES:
             return None
         colours = np.stack([histogram for _, histogram in measured])
@@ -67,17 +80,28 @@ class Familiarity:
         table = (table / spread).astype(np.float16).astype(np.float32)
         kept = table[np.linspace(0, len(table) - 1, min(len(table), _MOST_REFERENCES)).round().astype(int)]
         distances = [_distance(row, kept[(kept != row).any(axis=1)]) for row in table]
-        return cls(kept, spread, rare, float(np.quantile(distances, _QUANTILE)))
+        rule = None
+        if len(grey) >= _LEAST_REFERENCES and (bodies := [_with_pieces(body) for body in bodies_rgb]):
+            rule = RadiographRule.fit(np.stack(grey), np.stack(bodies))
+        return cls(kept, spread, rare, float(np.quantile(distances, _QUANTILE)), rule)
 
     def distance(self, view_rgb: NDArray[np.uint8]) -> float:
         """Return how far an (H, W, 3) view is from the references; beyond `limit` it is unlike them."""
-        statistics, colours = _measure(view_rgb)
-        row = np.append(statistics, colours[self.rare].sum()) / self.spread
-        return _distance(row.astype(np.float32), self.references)
+        return self._distance(*_measure(view_rgb, _small(view_rgb)))
 
     def is_unlike(self, view_rgb: NDArray[np.uint8]) -> bool:
-        """Whether an (H, W, 3) view lies beyond the limit."""
-        return self.distance(view_rgb) > self.limit
+        """Whether an (H, W, 3) view lies beyond the limit, or is grey and like a body."""
+        small = _small(view_rgb)
+        statistics, colours = _measure(view_rgb, small)
+        if self._distance(statistics, colours) > self.limit:
+            return True
+        if self.radiographs is None or not _is_grey(statistics):
+            return False
+        return self.radiographs.applies(np.append(statistics, _pieces(small)))
+
+    def _distance(self, statistics: FloatArray, colours: FloatArray) -> float:
+        row = np.append(statistics, colours[self.rare].sum()) / self.spread
+        return _distance(row.astype(np.float32), self.references)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a model card keeps."""
@@ -86,6 +110,7 @@ class Familiarity:
             "spread": [float(f"{value:.6g}") for value in self.spread],
             "rare": np.packbits(self.rare).tobytes().hex(),
             "limit": round(self.limit, 4),
+            **({"radiographs": self.radiographs.to_dict()} if self.radiographs else {}),
         }
 
     @classmethod
@@ -101,12 +126,14 @@ class Familiarity:
             spread = np.array(values["spread"], np.float32)
             rare = np.unpackbits(np.frombuffer(bytes.fromhex(values["rare"]), np.uint8)).astype(bool)
             limit = float(values["limit"])
+            rule = values.get("radiographs")
+            rule = None if rule is None else RadiographRule.from_dict(rule, len(_LEAST_SPREAD) - 1 + PIECES)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelCardError(f"the card's familiarity cannot be read ({error}); export again") from error
         sound = spread.shape == _LEAST_SPREAD.shape and rare.shape == (_BINS**3,) and len(references) >= _NEIGHBOUR
         if not (sound and (spread > 0).all() and np.isfinite(references).all() and 0 < limit < math.inf):
             raise ModelCardError("the card's familiarity is damaged; export again")
-        return cls(references, spread, rare, limit)
+        return cls(references, spread, rare, limit, rule)
 
 
 def _distance(row: FloatArray, references: FloatArray) -> float:
@@ -114,13 +141,31 @@ def _distance(row: FloatArray, references: FloatArray) -> float:
     return float(np.sqrt(np.partition(squares, _NEIGHBOUR - 1)[_NEIGHBOUR - 1]))
 
 
-def _measure(view_rgb: NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
-    """Return 13 statistics, and the (512,) share of pixels in each colour."""
+def _small(view_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the view at 160 pixels of its longer side."""
     height, width = view_rgb.shape[:2]
     step = max(1, max(height, width) // _MOST_SIDE_PX)  # averaging a large view would take longer than looking at it
     scale = _SIDE_PX / max(height, width)
     size = max(2, round(width * scale)), max(2, round(height * scale))
-    small = cv2.resize(view_rgb[::step, ::step], size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(view_rgb[::step, ::step], size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _is_grey(statistics: FloatArray) -> bool:
+    return bool(statistics[_COLOURFULNESS] < _MOST_GREY)
+
+
+def _pieces(small: NDArray[np.uint8]) -> FloatArray:
+    return pieces_of(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32))
+
+
+def _with_pieces(view_rgb: NDArray[np.uint8]) -> FloatArray:
+    small = _small(view_rgb)
+    return np.append(_measure(view_rgb, small)[0], _pieces(small))
+
+
+def _measure(view_rgb: NDArray[np.uint8], small: NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+    """Return 13 statistics, and the (512,) share of pixels in each colour, of a view and its small copy."""
+    height, width = view_rgb.shape[:2]
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     level = small.mean(axis=2, dtype=np.float32)
     colourfulness = small.max(axis=2) - small.min(axis=2)

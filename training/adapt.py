@@ -35,6 +35,7 @@ from datasets.compositing.job import InsertOptions, insert_into_catalogue
 from datasets.compositing.look import Look
 from datasets.merge import copy_image
 from datasets.records import Split
+from datasets.render.bodies import medical_views
 from datasets.render.job import render_catalogue
 from datasets.render.recipe import Recipe
 from datasets.split import split_records
@@ -49,7 +50,7 @@ from training.export import export
 from training.looking import look_at_catalogue
 from training.model_file import ExportOptions, Say, in_memory, without_card, write_model
 from training.operating_point import choose_points
-from training.train import is_finished, train
+from training.train import is_finished, is_started, train
 
 __all__ = ["REPORT", "SHARES", "AdaptOptions", "Progress", "adapt"]
 
@@ -62,6 +63,7 @@ _FIREARMS: Final = tuple(label for label in LABELS if group_of(label) is Group.F
 _HELD_BACK_A_SCAN: Final = 4
 _SEEDS: Final = {"inserted": 1, "held-back": 2, "replay": 3, "forgetting": 4}
 _EPOCH_IMAGES: Final = 400
+_BODIES: Final = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +144,7 @@ def adapt(out: Path, options: AdaptOptions, say: Say, progress: Progress) -> boo
         with progress(f"rendering {name}", "parcel") as show:
             render_catalogue(out / name, recipes[name], count, _SEEDS[name], options.jobs, on_progress=show)
     say(f"step 4 of 6: training for {options.minutes:g} minutes")
-    if not is_finished(run) and not train(run, resume=(out / "run" / "weights" / "last.pt").exists()).finished:
+    if not is_finished(run) and not train(run, resume=is_started(run)).finished:
         return False
     say("step 5 of 6: the model file")
     if not (out / "model.onnx").exists():
@@ -302,7 +304,8 @@ def _export(out: Path, options: AdaptOptions, shipped: Detector, site: Catalogue
     replay = Catalogue.load(options.replay or out / "replay")
     renders = [replay.path_of(record) for record in replay.records]
     spread = np.unique(np.linspace(0, len(renders) - 1, min(len(renders), len(own))).astype(int))
-    known = Familiarity.fit(decode(path.read_bytes()) for path in [*own, *(renders[index] for index in spread)])
+    paths = [*own, *(renders[index] for index in spread)]
+    known = Familiarity.fit((decode(path.read_bytes()) for path in paths), medical_views(_BODIES))
     new = replace(
         new,
         thresholds={name: dict(point.thresholds) for name, point in points.items()},

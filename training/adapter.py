@@ -12,6 +12,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from training.errors import ExportError, WeightsError
 from training.fresh import FreshBatches
 from training.labelled import LabelledImage, RunData, load_fresh
 from training.library_options import library_options
+from training.ranks import this_rank
 
 prepare_environment()
 
@@ -39,48 +41,18 @@ provide_torchvision_ops()
 from ultralytics.data.build import InfiniteDataLoader, seed_worker  # noqa: E402
 from ultralytics.engine.exporter import Exporter  # noqa: E402
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
-from ultralytics.nn.tasks import DetectionModel, load_checkpoint  # noqa: E402
+from ultralytics.nn.tasks import load_checkpoint  # noqa: E402
 from ultralytics.utils import LOGGER, SETTINGS  # noqa: E402
 
 from training.image_sets import ImageSet, Mixture, image_set  # noqa: E402
+from training.together import ddp_without_devices, join_on_cpu, shared  # noqa: E402
+from training.training_model import TrainingModel  # noqa: E402
 
 __all__ = ["LOGGER", "Trainer", "export_onnx", "load_network", "raw_output", "save_slim"]
 
 
 SETTINGS.update(sync=False)
 _NAMES: Final = dict(enumerate(LABELS))
-
-
-class _TrainingModel(DetectionModel):  # type: ignore[misc]
-    """The network as it trains on a CPU: forward in bfloat16 and channels last, loss in float32.
-
-    Copies and pickles of it are plain `DetectionModel`s, so that no checkpoint depends on this class.
-    """
-
-    bf16 = False
-
-    def forward(self, x: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as wide as the base class
-        """Run the network, or the loss where `x` is a batch."""
-        if isinstance(x, dict) or not (self.bf16 and self.training):
-            return super().forward(x, *args, **kwargs)
-        with torch.autocast("cpu", torch.bfloat16):
-            return _as_float32(super().forward(x.contiguous(memory_format=torch.channels_last), *args, **kwargs))
-
-    def __reduce_ex__(self, protocol: Any) -> Any:  # noqa: ANN401
-        state = {key: value for key, value in self.__dict__.items() if key != "bf16"}
-        return DetectionModel.__new__, (DetectionModel,), state
-
-
-def _as_float32(outputs: Any) -> Any:  # noqa: ANN401
-    """Return nested outputs in float32; of feature maps the loss only reads shape and type, so none is copied."""
-    if isinstance(outputs, dict):
-        return {
-            key: [torch.empty((), dtype=torch.float32).expand(item.shape) for item in value]
-            if key == "feats"
-            else _as_float32(value)
-            for key, value in outputs.items()
-        }
-    return outputs.float() if isinstance(outputs, torch.Tensor) else outputs
 
 
 class Trainer(DetectionTrainer):  # type: ignore[misc]
@@ -98,6 +70,9 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         self._epochs_here = 0
         super().__init__(overrides=library_options(run, resume, gpu=_wants_gpu(run)))
         self.args.workers = run.workers  # the base class allows a CPU none
+        self.rank = this_rank()
+        if self.device.type == "cpu":
+            self.world_size = self.rank.of  # the base class allows a CPU one
         if run.hours is not None:
             self.epochs = self.args.epochs = planned_epochs(self.progress, run.hours * 3600)
         for event, action in (
@@ -118,7 +93,7 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:  # noqa: ANN401
         """Return the data set of one split."""
         if img_path == "val":
-            return self._images(self.run_data.val, mode, batch)
+            return self._images(self.run_data.val[self.rank.number :: self.rank.of], mode, batch)
         sources = [source.images for source in self.run_data.train]
         if self.fresh is not None:
             sources.append(self._fresh_images(self.fresh))
@@ -160,12 +135,14 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         sampler = None
         if mode == "train":
             batch_size = min(batch_size, images)
+            step = batch_size * self.rank.of
             wanted = self.run.epoch_images or images
             sampler = EpochOrder(
                 self._pools(dataset),
-                max(wanted // batch_size, 1) * batch_size,
+                max(wanted // step, 1) * step,
                 self.run.seed,
                 self.progress.epochs_done,
+                self.rank,
             )
         workers = self.run.workers if mode == "train" else 0
         return InfiniteDataLoader(
@@ -192,11 +169,23 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         batch["img"] = images
         return batch
 
+    # -- several processes ----------------------------------------------------------------------------------------
+
+    def _setup_ddp(self) -> None:
+        if self.device.type == "cpu":
+            join_on_cpu(self.rank)
+        else:
+            super()._setup_ddp()
+
+    def _setup_train(self) -> None:
+        with ddp_without_devices() if self.device.type == "cpu" else nullcontext():
+            super()._setup_train()
+
     # -- network ------------------------------------------------------------------------------------------------
 
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:  # noqa: ANN401, ARG002
         """Return the network, from random weights or from an own checkpoint of which every tensor must fit."""
-        model = _TrainingModel(cfg, nc=len(LABELS), ch=3, verbose=False)
+        model = TrainingModel(cfg, nc=len(LABELS), ch=3, verbose=False)
         model.names = _NAMES
         model.bf16 = self.run.bf16 and self.device.type == "cpu"
         if weights is None and self.run.weights is not None:
@@ -215,7 +204,8 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
 
     def _follow_clock(self) -> None:
         if self.run.hours is not None:
-            self.epochs = self.args.epochs = planned_epochs(self.progress, self.run.hours * 3600)
+            epochs = planned_epochs(self.progress, self.run.hours * 3600)
+            self.epochs = self.args.epochs = shared(epochs, self.rank)  # only the first process knows how far it is
             self._setup_lr_function()
         self.args.close_mosaic = max(round(self.epochs * self.run.augmentation.close_mosaic), 0)
         self._epoch_images = 0
@@ -232,16 +222,21 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
 
     def _heed_stop(self) -> None:
         self._epoch_images += self.batch_size
-        if self.asked_to_stop:
+        if self.asked_to_stop and self.rank.of == 1:  # of several processes none may leave the others in mid-epoch
             self.stop = True
 
     def validate(self) -> tuple[dict[str, float], float | None]:
         """Validate every `val_every` epochs and at the end; in between, or when stopped, keep the last figures."""
         last = self.epoch + 1 >= self.epochs
-        self.fresh_fitness = not self.asked_to_stop and (last or (self.epoch + 1) % self.run.val_every == 0)
+        # Processes that train together validate together, whoever was asked to stop.
+        stopping = self.asked_to_stop and self.rank.of == 1
+        self.fresh_fitness = not stopping and (last or (self.epoch + 1) % self.run.val_every == 0)
         self._train_rate = self._epoch_images / (time.monotonic() - self._epoch_start)
         if not self.fresh_fitness:
             return self.metrics, self.fitness
+        self.validator.args.plots = (
+            self.run.plots
+        )  # the library turns it off for good at the first that is not the last
         return super().validate()  # type: ignore[no-any-return]
 
     def save_model(self) -> bool:
@@ -267,7 +262,8 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         return True
 
     def _report(self) -> None:
-        if not hasattr(self, "tloss") or self.tloss is None:
+        self.stop |= self.asked_to_stop
+        if not self.rank.writes or not hasattr(self, "tloss") or self.tloss is None:
             return
         losses = " ".join(f"{name.removesuffix('_loss')} {float(value):.3f}" for name, value in self.tloss.items())
         found = f" val mAP50 {self.metrics.get('metrics/mAP50(B)', 0.0):.3f}" if self.fresh_fitness else ""
@@ -282,7 +278,7 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
 
 
 def _wants_gpu(run: RunConfig) -> bool:
-    return run.device not in {"auto", "cpu"} or (run.device == "auto" and torch.cuda.is_available())
+    return run.device[0].isdigit() or (run.device == "auto" and torch.cuda.is_available())
 
 
 def _transfer(source: Any, target: Any) -> str:  # noqa: ANN401

@@ -115,7 +115,7 @@ class RunConfig:
         seed: of everything random.
         val_every: epochs between validations.
         val_images: validation looks at this many images at most, spread over the split.
-        device: "auto", "cpu" or the number of a GPU.
+        device: "auto", "cpu", the number of a GPU, or several separated by commas: see `training.ranks`.
         threads: CPU threads of the network.
         workers: processes that prepare images; 0: none, the training process does it.
         bf16: forward and backward pass in bfloat16, loss in float32.
@@ -231,6 +231,15 @@ def parse_run(document: object, where: str = "run") -> RunConfig:
             raise RunConfigError(f"{where}: expected a multiple of 32 for {key!r}, got {getattr(run, key)}")
     if run.smallest_imgsz > run.imgsz or 0 < run.smallest_imgsz < 64:
         raise RunConfigError(f"{where}: expected 'smallest_imgsz' in 64..{run.imgsz}, got {run.smallest_imgsz}")
+    devices = run.device.split(",")
+    if not (run.device in {"auto", "cpu"} or set(devices) == {"cpu"} or all(one.isdigit() for one in devices)):
+        raise RunConfigError(
+            f"{where}: expected auto, cpu, or numbers of GPUs such as 0,1 for 'device', got {run.device!r}"
+        )
+    if len(devices) > 1 and (run.fresh is not None or run.batch % len(devices)):
+        raise RunConfigError(
+            f"{where}: on {len(devices)} devices expected a 'batch' that they can share evenly, and no 'fresh' renders"
+        )
     if run.nbs % run.batch:
         raise RunConfigError(f"{where}: expected 'nbs' to be a multiple of 'batch' ({run.batch}), got {run.nbs}")
     return run if run.smallest_imgsz else replace(run, smallest_imgsz=run.imgsz)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.ranks import ALONE, Rank
+
 __all__ = ["EpochOrder", "Pool"]
 
 
@@ -32,11 +34,17 @@ class EpochOrder:
     pools alone, so that a resumed run goes on with the images that it has not seen.
     """
 
-    def __init__(self, pools: Sequence[Pool], epoch_images: int, seed: int, first_epoch: int = 0) -> None:
+    def __init__(
+        self, pools: Sequence[Pool], epoch_images: int, seed: int, first_epoch: int = 0, rank: Rank = ALONE
+    ) -> None:
         self.pools, self.epoch_images, self.seed, self.epoch = tuple(pools), epoch_images, seed, first_epoch
+        self.rank = rank  # of processes that share every epoch; its images are a multiple of their number
 
     def __len__(self) -> int:
-        return self.epoch_images
+        return self.epoch_images // self.rank.of
+
+    def set_epoch(self, epoch: int) -> None:
+        """Do nothing: epochs follow one another by themselves, also where a loader is ahead of the training."""
 
     def __iter__(self) -> Iterator[int]:
         """Yield the indices of the next epoch."""
@@ -49,7 +57,7 @@ class EpochOrder:
             first += pool.images
         if len(self.pools) > 1:
             drawn = [drawn[place] for place in np.random.default_rng([self.seed, epoch]).permutation(len(drawn))]
-        yield from drawn
+        yield from drawn[self.rank.number :: self.rank.of]
 
     def _counts(self) -> list[int]:
         """Return the images of each pool in an epoch: rounded down, what is left goes to the largest remainders."""

@@ -3,6 +3,7 @@
 ParcelRayError
 └── TrainingError             training, evaluation or export cannot go on
     ├── RunConfigError        the YAML of a run holds an unknown key or a value out of range
+    ├── StepsError            the YAML of steps cannot be used, or a step failed
     ├── WeightsError          weights cannot be read, or do not fit the network
     ├── EvaluationError       there is nothing to measure, or the data do not fit
     └── ExportError           the ONNX file could not be made, or does not compute what the weights compute
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from detector.errors import ParcelRayError
 
-__all__ = ["EvaluationError", "ExportError", "RunConfigError", "TrainingError", "WeightsError"]
+__all__ = ["EvaluationError", "ExportError", "RunConfigError", "StepsError", "TrainingError", "WeightsError"]
 
 
 class TrainingError(ParcelRayError):
@@ -21,6 +22,10 @@ class TrainingError(ParcelRayError):
 
 class RunConfigError(TrainingError):
     """The YAML of a run holds an unknown key or a value out of range."""
+
+
+class StepsError(TrainingError):
+    """The YAML of steps cannot be used, or a step failed."""
 
 
 class WeightsError(TrainingError):

@@ -8,29 +8,20 @@ in use is deleted.
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Final
 
 from training.config import FreshRenders
 from training.errors import TrainingError
+from training.own_command import start_command
 
 __all__ = ["FreshBatches"]
 
 _LOG: Final = "render.log"
 _STOP_S: Final = 30.0
-# The training must not wait for the renders, so they take what it leaves; and they must not go on without it, where a
-# kill cannot be passed on (prctl's PR_SET_PDEATHSIG, Linux alone), or a resumed run would find its batch in use.
-_PROGRAM: Final = """
-import ctypes, os, signal, sys
-os.nice(10)
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-import parcelray
-sys.exit(parcelray.main(sys.argv[1:]))
-"""
 
 
 class FreshBatches:
@@ -99,6 +90,7 @@ class FreshBatches:
         words = ["catalogue", "render", str(self.folder / f"{number:04d}"), "--recipe", how.recipe]
         words += ["--count", str(how.parcels), "--seed", str(how.seed + number), "--jobs", str(how.jobs)]
         with (self.folder / _LOG).open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-c", _PROGRAM, *words], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            # The training must not wait for the renders, so they take what it leaves.
+            self._process = start_command(
+                words, when_orphaned=signal.SIGTERM, nice=10, stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from datasets.catalogue import Catalogue
+from datasets.render.bodies import medical_views
 from detector import __version__
 from detector.detector import Detector
 from detector.errors import ModelError
@@ -29,6 +30,7 @@ __all__ = ["ExportOptions", "Say", "finish", "in_memory", "page_path", "parse_lo
 
 Say = Callable[[str], None]
 _REFERENCES: Final = 512
+_BODIES: Final = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def _with_familiarity(card: ModelCard, catalogues: Sequence[Catalogue], say: Say
     say("measuring what scans look like on the val split")
     paths = [catalogue.path_of(record) for catalogue in catalogues for record in catalogue.images("val")]
     chosen = [paths[index] for index in np.linspace(0, len(paths) - 1, min(len(paths), _REFERENCES)).astype(int)]
-    familiarity = Familiarity.fit(decode(path.read_bytes()) for path in chosen)
+    familiarity = Familiarity.fit((decode(path.read_bytes()) for path in chosen), medical_views(_BODIES))
     if familiarity is None:
         say(f"  {len(chosen)} images are too few: this model will not refer views that are unlike anything known")
     return replace(

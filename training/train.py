@@ -6,11 +6,11 @@ import errno
 import logging
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -18,12 +18,13 @@ from training.budget import PROGRESS_FILE, Progress
 from training.config import RunConfig
 from training.errors import TrainingError
 from training.fresh import FreshBatches
-from training.labelled import load_run_data
+from training.labelled import RunData, load_run_data
+from training.ranks import last_map50, start_ranks, this_rank
 
 if TYPE_CHECKING:
     from training.adapter import Trainer
 
-__all__ = ["TrainResult", "is_finished", "train"]
+__all__ = ["TrainResult", "is_finished", "is_started", "train"]
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -60,7 +61,7 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
         CatalogueError: a catalogue cannot be used.
     """
     folder = Path(run.out)
-    last = folder / "weights" / "last.pt"
+    last = _last(run)
     if resume and not last.exists():
         raise TrainingError(f"{folder}: nothing to resume; start the run without --resume")
     if not resume and last.exists():
@@ -70,42 +71,39 @@ def train(run: RunConfig, *, resume: bool = False) -> TrainResult:
             f"{folder}: finished after {Progress.load(folder / PROGRESS_FILE).epochs_done} epochs; to train further, "
             f"start another run with 'weights: {last}'"
         )
+    if resume and run.epochs is not None and run.epochs != (begun := _epochs_of(folder)):
+        raise TrainingError(
+            f"{folder}: was started for {begun or 'no stated number of'} epochs, and its learning rate follows that; "
+            f"ask for as many, or start another run with 'weights: {last}'"
+        )
+    rank = this_rank()
+    if rank.of == 1 and "," in run.device:
+        _write(run.as_dict(), folder / "run.yaml")
+        start_ranks(run, resume=resume)
+        return _result(run, is_finished(run))
     data = load_run_data(run)
     if run.nice:
         os.nice(run.nice)
 
     from training.adapter import LOGGER, Trainer  # noqa: PLC0415 - seconds of imports
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.yaml").write_text(yaml.safe_dump(run.as_dict(), sort_keys=False), encoding="utf-8")
-    (folder / "data.yaml").write_text(
-        yaml.safe_dump(
-            {
-                "versions": list(data.versions),
-                "train": sum(len(source.images) for source in data.train),
-                "shares": [round(source.share, 4) for source in data.train],
-                "val": len(data.val),
-                "skipped": dict(data.skipped),
-            }
-        ),
-        encoding="utf-8",
-    )
-    with _logged_to(LOGGER, folder / "train.log"):
+    if rank.of == 1:
+        _write(run.as_dict(), folder / "run.yaml")
+    if rank.writes:
+        _write(_about(data), folder / "data.yaml")
+    with _logged_to(LOGGER, folder / "train.log") if rank.writes else nullcontext():
         for file, reason in data.skipped.items():
             LOGGER.warning(f"skipped {file}: {reason}")
         with _full_disk_explained(folder), _fresh_renders(run, folder) as fresh:
             trainer = Trainer(run, data, resume=last if resume else None, fresh=fresh)
             with _stopping(trainer):
                 trainer.train()
-    best = folder / "weights" / "best.pt"
-    return TrainResult(
-        folder=folder,
-        weights=best if best.exists() else last,
-        finished=not trainer.asked_to_stop,
-        epochs=trainer.progress.epochs_done,
-        elapsed_s=trainer.progress.elapsed_s,
-        map50=float(trainer.metrics.get("metrics/mAP50(B)", 0.0)),
-    )
+    return _result(run, finished=not trainer.asked_to_stop)
+
+
+def is_started(run: RunConfig) -> bool:
+    """Return whether the run's folder holds a checkpoint to resume from."""
+    return _last(run).exists()
 
 
 def is_finished(run: RunConfig) -> bool:
@@ -114,6 +112,39 @@ def is_finished(run: RunConfig) -> bool:
     if run.hours is not None:
         return progress.elapsed_s + progress.epoch_s / 2 >= run.hours * 3600
     return run.epochs is not None and progress.epochs_done >= run.epochs
+
+
+def _last(run: RunConfig) -> Path:
+    return Path(run.out) / "weights" / "last.pt"
+
+
+def _result(run: RunConfig, finished: bool) -> TrainResult:
+    """Return what the run's folder holds."""
+    folder = Path(run.out)
+    progress, best = Progress.load(folder / PROGRESS_FILE), folder / "weights" / "best.pt"
+    weights = best if best.exists() else _last(run)
+    return TrainResult(folder, weights, finished, progress.epochs_done, progress.elapsed_s, last_map50(folder))
+
+
+def _epochs_of(folder: Path) -> int | None:
+    """Return how many epochs the run of a folder was started for."""
+    known = yaml.safe_load((folder / "run.yaml").read_text(encoding="utf-8"))
+    return int(known["epochs"]) if known["epochs"] else None
+
+
+def _about(data: RunData) -> dict[str, Any]:
+    return {
+        "versions": list(data.versions),
+        "train": sum(len(source.images) for source in data.train),
+        "shares": [round(source.share, 4) for source in data.train],
+        "val": len(data.val),
+        "skipped": dict(data.skipped),
+    }
+
+
+def _write(document: Mapping[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 
 @contextmanager

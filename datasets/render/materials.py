@@ -71,6 +71,10 @@ MATERIALS: Final = MappingProxyType(
         "propellant": Material("C:26.0 H:2.8 N:12.2 O:59.0", 0.80),
         "concrete": Material("O:50.0 Si:32.0 Ca:13.0 Al:3.4 Fe:1.4", 2.30),
         "soap": Material("C:67.0 H:11.0 O:15.0 Na:7.0", 1.02),
+        # Of bodies, which no parcel holds: datasets.render.bodies. Whole bone is lighter than its wall, for its marrow.
+        "bone": Material("O:43.5 Ca:22.5 C:15.5 P:10.3 N:4.2 H:3.4 S:0.3 Mg:0.2 Na:0.1", 1.60),
+        "soft_tissue": Material("O:71.0 C:14.3 H:10.2 N:3.4 K:0.4 S:0.3 P:0.2 Na:0.1 Cl:0.1", 1.06),
+        "lung": Material("O:74.9 C:10.5 H:10.3 N:3.1 S:0.3 Cl:0.3 P:0.2 Na:0.2 K:0.2", 0.26),
     }
 )
 

@@ -53,6 +53,7 @@ class Recipe:
         occluded_below: a labelled threat with less visibility than this carries the attribute `occluded`.
         min_area_px: a threat that covers fewer pixels gets no label.
         min_inside: a threat of which the image's border leaves less gets no label.
+        scanner: base look of `scanner_profiles` that all parcels are seen with, unvaried; empty: all looks, varied.
         max_triangles: packing stops here.
         families: where a label is named, only these phantom families of it are used.
         holdout_families: phantom families that are never used, by label.
@@ -80,6 +81,7 @@ class Recipe:
     occluded_below: float = 0.5
     min_area_px: float = 30.0
     min_inside: float = 0.3
+    scanner: str = ""
     max_triangles: int = 150_000
     families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     holdout_families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -129,6 +131,8 @@ class Recipe:
     def digest(self) -> str:
         """Return 64 hex digits over every value and the renderer's version."""
         content = {**asdict(self), "renderer_version": _RENDERER_VERSION}
+        if not self.scanner:
+            del content["scanner"]  # younger than the catalogues that were made without it
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def parcel_id(self, seed: int, index: int) -> str:
@@ -169,12 +173,22 @@ class Recipe:
             )
         if self.max_triangles < 1000:
             problems.append(f"expected max_triangles of at least 1000, got {self.max_triangles}")
+        problems += _unknown_scanner(self.scanner)
         for key in ("families", "holdout_families"):
             problems += [f"{key}: unknown label {name!r}" for name in getattr(self, key) if name not in LABELS]
         problems += [f"split: unknown split {name!r}" for name in self.split if name not in SPLITS]
         if any(share < 0 for share in self.split.values()) or sum(self.split.values()) <= 0:
             problems.append("expected split shares of at least 0, one of them above")
         return problems
+
+
+def _unknown_scanner(name: str) -> list[str]:
+    if not name:
+        return []
+    from datasets.render.scanner_profiles import BASE_PROFILES  # noqa: PLC0415  (needs the render extra)
+
+    known = ", ".join(BASE_PROFILES)
+    return [] if name in BASE_PROFILES else [f"expected a scanner out of {known}, got {name!r}"]
 
 
 def _converted(key: str, value: Any, kind: Any) -> Any:  # noqa: ANN401

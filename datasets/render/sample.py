@@ -13,6 +13,7 @@ from datasets.render.indistinct import merge_indistinct
 from datasets.render.projector import View
 from datasets.render.recipe import Recipe
 from datasets.render.scanner import Footprint, random_profile, scan
+from datasets.render.scanner_profiles import BASE_PROFILES
 from datasets.render.scene import compose
 from datasets.render.solids import Phantom, corners_of
 from datasets.samples import Annotation, Sample
@@ -45,6 +46,9 @@ def render_parcel(recipe: Recipe, seed: int, index: int) -> tuple[Sample, ...]:
     quality = int(rng.integers(recipe.jpeg_quality[0], recipe.jpeg_quality[1] + 1))
     parcel_id = recipe.parcel_id(seed, index)
     scanner = random_profile(rng, output=output, view=VIEWS[0])
+    if recipe.scanner:
+        scanner = BASE_PROFILES[recipe.scanner]
+        output = scanner.output
     if scene.facts["close_up"]:  # a small parcel on a fine scanner: parts and cartridges get the pixels they need
         scanner = replace(scanner, pixel_mm=scanner.pixel_mm * _CLOSE_UP_PITCH)
     margin_mm = float(rng.uniform(*_MARGIN_MM))

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 from datasets.catalogue import Catalogue
 from datasets.errors import ResearchOnlyError
@@ -57,6 +58,9 @@ def test_a_run_neither_overwrites_nor_resumes_what_is_not_there(shapes: Catalogu
     Progress(3, 30.0, 10.0).save(tmp_path / "progress.json")
     with pytest.raises(TrainingError, match="finished after 3 epochs"):
         train(run, resume=True)
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(run.as_dict()))
+    with pytest.raises(TrainingError, match="was started for 3 epochs"):
+        train(run_of(shapes.folder, tmp_path, epochs=5), resume=True)
 
 
 def test_a_catalogue_without_annotated_images_is_refused(make_shapes: Make, tmp_path: Path) -> None:

@@ -82,3 +82,16 @@ def test_slivers_at_the_border_get_no_label() -> None:
     kept, sliver = (replace(_footprint(i, 1.0, 100, truncated=True), inside=share) for i, share in ((0, 0.4), (1, 0.2)))
     (found,) = annotations_of(phantoms, [kept, sliver], Recipe(min_inside=0.3))
     assert found.attributes == ("truncated",)
+
+
+def test_one_scanner_shows_the_same_parcels_with_one_look() -> None:
+    varied, one = Recipe(long_side_px=(200, 240)), Recipe(scanner="amber_navy", long_side_px=(200, 240))
+    for index in range(3):
+        free, fixed = render_sample(varied, 11, index), render_sample(one, 11, index)
+        assert (fixed.provenance["scanner"], fixed.provenance["output"]) == ("amber_navy", "colour")
+        assert {key: fixed.provenance[key] for key in ("container", "close_up")} == {
+            key: free.provenance[key] for key in ("container", "close_up")
+        }
+    grey = render_sample(Recipe(scanner="line_grey", pseudo_colour_share=1.0, long_side_px=(200, 240)), 11, 0)
+    assert grey.provenance["output"] == "grey"
+    assert (grey.image_rgb == grey.image_rgb[..., :1]).all()
