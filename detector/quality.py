@@ -66,7 +66,7 @@ def flaw_of(image_rgb: NDArray[np.uint8], belt: Belt | None = None) -> Flaw | No
     if _is_inverted(grey):
         return Flaw.INVERTED
     # Coloured pictures show thick steel as a dark blue: black means that no channel has anything.
-    black = cv2.inRange(small, (0, 0, 0), (_BLACK_LEVEL,) * 3)
+    black = cv2.inRange(small, np.zeros(3), np.full(3, float(_BLACK_LEVEL)))
     if cv2.countNonZero(black) > _MAX_BLACK * black.size:
         return Flaw.SATURATED
     if _sharpness(grey) < _MIN_SHARPNESS:

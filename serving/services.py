@@ -23,6 +23,7 @@ from serving.admission import Admission
 from serving.errors import BadSettingsError
 from serving.events.feed import Feed
 from serving.inference import BLANK_RGB, InferencePool, ScanDetector
+from serving.keeping import StoreCheck
 from serving.late import LateWork
 from serving.live import Board
 from serving.model_swap import ModelSwap
@@ -56,6 +57,7 @@ class Services:
     store: ScanStore
     gate: Gate
     images: ImageStore
+    store_check: StoreCheck
     thumbnails: Path
     screening: Screening
     scanners: Scanners
@@ -161,8 +163,9 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
         gate = Gate(KeyStore(store.database), settings)
         feed = Feed(settings, store.database, board.forget)
         outbox = Outbox(store.database)
+        store_check = StoreCheck(store, images, settings.min_free_bytes)
         webhooks = Dispatcher(settings, outbox, telemetry.webhook)
-        with closing(screening), closing(gate), _woken_by_writes(store.database, feed, webhooks):
+        with closing(screening), closing(gate), closing(store_check), _woken_by_writes(store.database, feed, webhooks):
             async with pool:
                 if settings.warm_up:
                     await _warm_up(pool)
@@ -174,6 +177,7 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
                         store,
                         gate,
                         images,
+                        store_check,
                         thumbnails,
                         screening,
                         scanners,
