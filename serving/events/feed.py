@@ -98,8 +98,9 @@ class Feed:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Count a reader; without any, no event is read from the store."""
+        """Count a reader; without any, no event is read from the store, and nobody looks at every write."""
         self._readers += 1
+        self.wake()
         try:
             yield
         finally:
