@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +39,7 @@ _RECOVERY_S: Final = 5.0
 _FULL_SPEED: Final = 0.9  # what two looks at a capacity differ by
 # Growth beyond the share of an allocator's noise; a leak of one kilobyte a refused scan would show in two minutes.
 _FLAT_MIB: Final = 16.0
+_START_S: Final = 60.0
 _WARM_UP_S: Final = 3.0
 _SAMPLE_EVERY_S: Final = 0.5
 
@@ -44,7 +47,10 @@ _SAMPLE_EVERY_S: Final = 0.5
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print tables, write JSON; 1 where a criterion does not hold."""
     with _service(arguments) as (process, url):
-        figures = asyncio.run(_measure(arguments, process.pid, url))
+        with urllib.request.urlopen(f"{url}/v1/model", timeout=_START_S) as answer:  # noqa: S310 - our own service
+            model = json.load(answer)
+        figures = {"model": {key: model[key] for key in ("name", "version", "sha256")}}
+        figures |= asyncio.run(_measure(arguments, process.pid, url))
     _print(figures, arguments)
     if arguments.out:
         write_json(arguments.out, "load", figures)

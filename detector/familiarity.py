@@ -167,13 +167,12 @@ def _measure(view_rgb: NDArray[np.uint8], small: NDArray[np.uint8]) -> tuple[Flo
     """Return 13 statistics, and the (512,) share of pixels in each colour, of a view and its small copy."""
     height, width = view_rgb.shape[:2]
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    level = small.mean(axis=2, dtype=np.float32)
-    colourfulness = small.max(axis=2) - small.min(axis=2)
+    red, green, blue = cv2.split(small)
+    level = (red.astype(np.float32) + green + blue) / np.float32(3)
+    colourfulness = cv2.max(cv2.max(red, green), blue) - cv2.min(cv2.min(red, green), blue)
     border = np.concatenate([level[0], level[-1], level[:, 0], level[:, -1]])
     edges = np.abs(cv2.Laplacian(grey, cv2.CV_32F))
-    binned = small.astype(np.int64) >> 5
-    index = (binned[..., 0] * _BINS + binned[..., 1]) * _BINS + binned[..., 2]
-    colours = np.bincount(index.ravel(), minlength=_BINS**3) / index.size
+    colours = cv2.calcHist([small], [0, 1, 2], None, [_BINS] * 3, [0, 256] * 3).ravel() / level.size
     present = colours[colours > 0]
     top, left = max(0, (height - _CROP_PX) // 2), max(0, (width - _CROP_PX) // 2)
     middle = np.ascontiguousarray(view_rgb[top : top + _CROP_PX, left : left + _CROP_PX])

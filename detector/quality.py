@@ -66,8 +66,8 @@ def flaw_of(image_rgb: NDArray[np.uint8], belt: Belt | None = None) -> Flaw | No
     if _is_inverted(grey):
         return Flaw.INVERTED
     # Coloured pictures show thick steel as a dark blue: black means that no channel has anything.
-    brightest = cv2.max(cv2.max(small[..., 0], small[..., 1]), small[..., 2])
-    if np.count_nonzero(brightest <= _BLACK_LEVEL) > _MAX_BLACK * brightest.size:
+    black = cv2.inRange(small, np.zeros(3), np.full(3, float(_BLACK_LEVEL)))
+    if cv2.countNonZero(black) > _MAX_BLACK * black.size:
         return Flaw.SATURATED
     if _sharpness(grey) < _MIN_SHARPNESS:
         return Flaw.BLURRED
@@ -84,8 +84,16 @@ def _small(image_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _contrast(grey: NDArray[np.uint8] | cv2.typing.MatLike) -> float:
-    low, high = np.percentile(grey, (0.5, 99.5))
-    return float(high - low)
+    low, high = _percentiles(grey, 0.5, 99.5)
+    return high - low
+
+
+def _percentiles(grey: NDArray[np.uint8] | cv2.typing.MatLike, *shares: float) -> list[float]:
+    """Return percentiles of grey levels as `numpy.percentile` does, from a histogram: ten times as fast."""
+    ends = np.cumsum(cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel())
+    ranks = np.array(shares) / 100 * (grey.size - 1)
+    below, above = (np.searchsorted(ends, rank, side="right") for rank in (np.floor(ranks), np.ceil(ranks)))
+    return [float(level) for level in below + (above - below) * (ranks - np.floor(ranks))]
 
 
 def _sharpness(grey: NDArray[np.uint8] | cv2.typing.MatLike) -> float:
@@ -97,7 +105,7 @@ def _sharpness(grey: NDArray[np.uint8] | cv2.typing.MatLike) -> float:
 
 def _is_inverted(grey: NDArray[np.uint8] | cv2.typing.MatLike) -> bool:
     """Whether the even ground that parcels lie on, which is air, is the dark end of the picture and not the bright."""
-    low, high = np.percentile(grey, (1, 99))
+    low, high = _percentiles(grey, 1, 99)
     share = (grey.astype(np.float32) - low) / max(high - low, 1.0)
     even = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8)) <= _EVEN * (high - low)
     dark, bright = float((even & (share < 0.25)).mean()), float((even & (share > 0.75)).mean())
@@ -107,7 +115,7 @@ def _is_inverted(grey: NDArray[np.uint8] | cv2.typing.MatLike) -> bool:
 
 def _is_cut_off(grey: NDArray[np.uint8] | cv2.typing.MatLike, belt: Belt) -> bool:
     """Whether something denser than air touches an edge that the belt runs through."""
-    low, air = np.percentile(grey, (1, 95))
+    low, air = _percentiles(grey, 1, 95)
     limit = air - _CONTENT * (air - low)
     top, bottom, left, right = _edges(np.asarray(grey, np.float32))
     lines = (left.mean(1), right.mean(1)) if belt is Belt.HORIZONTAL else (top.mean(0), bottom.mean(0))

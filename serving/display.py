@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import UnreadableImageError
+from detector.image_headers import read_header
 from detector.images import decode
+from serving.files import write_whole
 from serving.store.images import ImageStore
 
 __all__ = ["display_form", "encoded", "thumbnail"]
@@ -32,7 +32,8 @@ def display_form(images: ImageStore, sha256: str, media_type: str, _: Path | Non
     """
     data = images.read(sha256)
     eight_bit_png = data.startswith(_PNG_SIGNATURE) and data[_PNG_DEPTH_AT] <= 8
-    if media_type in _AS_POSTED or eight_bit_png:
+    # Boxes lie on the upright picture, and not every browser turns every format as its file says.
+    if (media_type in _AS_POSTED or eight_bit_png) and read_header(data).orientation == 1:
         return data, media_type
     return encoded(decode(data), ".png"), "image/png"
 
@@ -52,10 +53,7 @@ def thumbnail(images: ImageStore, sha256: str, _: str, folder: Path) -> tuple[by
     scale = min(_THUMBNAIL_PX / max(image_rgb.shape[:2]), 1.0)
     size_wh = (max(round(image_rgb.shape[1] * scale), 1), max(round(image_rgb.shape[0] * scale), 1))
     data = encoded(cv2.resize(image_rgb, size_wh, interpolation=cv2.INTER_AREA).astype(np.uint8), ".jpg")
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".new-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    Path(name).replace(path)
+    write_whole(path, data)
     return data, "image/jpeg"
 
 

@@ -35,13 +35,13 @@ from serving.errors import (
     BodyTooLargeError,
     IdempotencyKeyReusedError,
     OverloadedError,
-    StoreUnavailableError,
     UnreadableViewError,
 )
 from serving.ids import IdMaker
 from serving.inference import InferencePool, ScanDetector
 from serving.intake import PostedScan, PostedView
 from serving.item_ids import WRONG_CHECK_DIGIT, has_wrong_check_digit
+from serving.keeping import ImageKeeper, storing
 from serving.late import LateWork
 from serving.scanners import Scanners
 from serving.schemas import AlarmRank, ScanMetadata, ScanOut, TimingsOut
@@ -98,10 +98,12 @@ class Screening:
         self._decoders = ThreadPoolExecutor(max(2, settings.sessions), thread_name_prefix="decode")
         # Threads of its own, so that nobody who looks at pictures holds up an answer.
         self._writers = ThreadPoolExecutor(4, thread_name_prefix="store")
+        self._keeper = ImageKeeper(images)
         self._open_pixels = 0
 
     def close(self) -> None:
         """Wait for the last reading, decoding and writing."""
+        self._keeper.close()
         for executor in (self._readers, self._decoders, self._writers):
             executor.shutdown(wait=True)
 
@@ -119,6 +121,7 @@ class Screening:
         Raises:
             ServiceError: refused, overloaded or not storable; then nothing was stored.
         """
+        self._keeper.check()
         with self._admission.place(clock.left_s() * 1e3) as now:
             headers = await self._headers(posted.views)
             with self._room_for(headers):
@@ -141,7 +144,7 @@ class Screening:
         else:
             pictures = [_Picture(view, header, None) for view, header in zip(posted.views, headers, strict=True)]
         decoded_ms = clock.elapsed_ms() - arrived_ms
-        keeping = asyncio.create_task(self._keep_images(posted.views))
+        keeping = asyncio.create_task(self._keeper.keep(posted.views, clock.left_s()))
         detector = self._pool.detector  # the same for all views, and for what the answer says of it
         belt = self._scanners.of(posted.metadata.scanner_id).belt
         jobs = [None if p.image_rgb is None else self._pool.submit(p.image_rgb, detector, belt=belt) for p in pictures]
@@ -174,7 +177,7 @@ class Screening:
             software=f"parcelray {__version__}",
             late=unfinished,
         )
-        with _storing():
+        with storing():
             first = await self._write(partial(self._store.add, new, partial(self._put_again, posted.views)))
         if first is not None:
             return same_scan(first, posted), True
@@ -189,13 +192,6 @@ class Screening:
         what = "test scan" if test else "scan"
         _log.info("%s %s %s %.0f ms", what, answer.id, answer.verdict, clock.elapsed_ms())
         return new.text, False
-
-    async def _keep_images(self, views: Sequence[PostedView]) -> float:
-        started = time.monotonic()
-        with _storing():
-            for view in views:
-                await self._write(partial(self._images.put, view.sha256, view.data))
-        return (time.monotonic() - started) * 1e3
 
     def _put_again(self, views: Sequence[PostedView], sha256: str) -> None:
         view = next(view for view in views if view.sha256 == sha256)
@@ -329,19 +325,6 @@ def _named(view: PostedView) -> Iterator[None]:
         raise BodyTooLargeError(f"view {view.name!r}: {error}", view=view.name) from error
     except ImageError as error:
         raise UnreadableViewError(f"view {view.name!r}: {error}", view=view.name) from error
-
-
-@contextmanager
-def _storing() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        _log.error("images cannot be written: %s", reason)
-        raise StoreUnavailableError(
-            f"the images cannot be written ({reason}); see to the disk or the image storage, then send again",
-            retry_after_s=5,
-        ) from error
 
 
 async def _all_of(futures: Sequence[asyncio.Future[_T]]) -> list[_T]:

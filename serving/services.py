@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 from alembic.util import CommandError
@@ -22,6 +23,7 @@ from serving.admission import Admission
 from serving.errors import BadSettingsError
 from serving.events.feed import Feed
 from serving.inference import BLANK_RGB, InferencePool, ScanDetector
+from serving.keeping import StoreCheck
 from serving.late import LateWork
 from serving.live import Board
 from serving.model_swap import ModelSwap
@@ -35,7 +37,7 @@ from serving.settings import Settings
 from serving.shadow.runner import Shadow
 from serving.store.database import Database
 from serving.store.images import DiskImages, ImageStore
-from serving.store.outbox import Outbox
+from serving.store.outbox import DELIVERIES, Outbox
 from serving.store.remote_images import RemoteImages
 from serving.store.scans import ScanFilter, ScanStore
 from serving.telemetry import Telemetry
@@ -55,6 +57,7 @@ class Services:
     store: ScanStore
     gate: Gate
     images: ImageStore
+    store_check: StoreCheck
     thumbnails: Path
     screening: Screening
     scanners: Scanners
@@ -160,8 +163,9 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
         gate = Gate(KeyStore(store.database), settings)
         feed = Feed(settings, store.database, board.forget)
         outbox = Outbox(store.database)
+        store_check = StoreCheck(store, images, settings.min_free_bytes)
         webhooks = Dispatcher(settings, outbox, telemetry.webhook)
-        with closing(screening), closing(gate), _woken_by_writes(store.database, feed.wake, webhooks.wake):
+        with closing(screening), closing(gate), closing(store_check), _woken_by_writes(store.database, feed, webhooks):
             async with pool:
                 if settings.warm_up:
                     await _warm_up(pool)
@@ -173,6 +177,7 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
                         store,
                         gate,
                         images,
+                        store_check,
                         thumbnails,
                         screening,
                         scanners,
@@ -195,13 +200,14 @@ async def open_services(settings: Settings, detector: ScanDetector) -> AsyncIter
 
 
 @contextmanager
-def _woken_by_writes(database: Database, *wakes: Callable[[], None]) -> Iterator[None]:
-    """Wake these in the event loop when a thread of this process has written."""
+def _woken_by_writes(database: Database, feed: Feed, webhooks: Dispatcher) -> Iterator[None]:
+    """Wake these in the event loop when a thread of this process has written what they wait for."""
     loop = asyncio.get_running_loop()
 
-    def tell() -> None:
-        for wake in wakes:
-            loop.call_soon_threadsafe(wake)
+    def tell(noted: Mapping[Any, Any]) -> None:
+        loop.call_soon_threadsafe(feed.wake)
+        if DELIVERIES in noted:
+            loop.call_soon_threadsafe(webhooks.wake)
 
     database.on_write.append(tell)
     try:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlalchemy.exc import SQLAlchemyError
 
 from detector import __version__
 from serving.access.gate import ANY_KEY, PUBLIC, GuardedRoute, allow
@@ -114,7 +112,7 @@ async def post_rollback(services: ServicesDep) -> ModelOut:
 
 async def checks_of(services: Services) -> dict[str, str]:
     """Return what was checked and ok, or what is wrong."""
-    checks = {"model": await _model_check(services), "store": await asyncio.to_thread(_store_check, services)}
+    checks = {"model": await _model_check(services), "store": await services.store_check.ask()}
     run = services.monitor.last
     if run is not None and (run.ok or not run.trusted):
         checks["test scans"] = run.detail
@@ -136,16 +134,4 @@ async def _model_check(services: Services) -> str:
         return f"the last inference failed: {pool.last_error}"
     if pool.oldest_running_s > services.settings.stall_s:
         return f"an inference has been running for {pool.oldest_running_s:.0f} s"
-    return "ok"
-
-
-def _store_check(services: Services) -> str:
-    try:
-        services.store.probe()
-        services.images.probe()
-    except (SQLAlchemyError, OSError) as error:
-        return f"not writable: {type(error).__name__}"
-    free = services.images.free_bytes()
-    if free is not None and free < services.settings.min_free_bytes:
-        return f"{free >> 20} MiB of disk left"
     return "ok"

@@ -75,8 +75,9 @@ class Feed:
         self._window_from = 0  # all events behind this record are in the window
 
     def wake(self) -> None:
-        """Look now for news; from the event loop's thread."""
-        self._wake.set()
+        """Look now for news, if anybody waits for it; from the event loop's thread."""
+        if self._readers:
+            self._wake.set()
 
     def end(self) -> None:
         """Let every stream end; readers connect again, to the service's next start."""
@@ -97,8 +98,9 @@ class Feed:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Count a reader; without any, no event is read from the store."""
+        """Count a reader; without any, no event is read from the store, and nobody looks at every write."""
         self._readers += 1
+        self.wake()
         try:
             yield
         finally:
@@ -117,9 +119,9 @@ class Feed:
                 f"{self._readers} streams of events are open, the most there may be (PARCELRAY_EVENT_STREAMS)",
                 retry_after_s=5,
             )
-        if after is None:
-            return self._last
         head = await self._in_thread(self._head)
+        if after is None:
+            return head
         if after > head:
             raise BadRequestError(
                 f"Last-Event-ID {after}: the last record is {head}, so the id is another store's; begin without it"

@@ -8,7 +8,7 @@ What SQLite and PostgreSQL need to mean the same: a reader sees one snapshot (WA
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
@@ -42,8 +42,8 @@ class Database:
             SQLAlchemyError: the database does not answer.
             CommandError: the schema is newer than this software.
         """
-        # Called, in the writer's thread, after each write of this process.
-        self.on_write: list[Callable[[], None]] = []
+        # Called, in the writer's thread, after each write of this process, with what its session noted.
+        self.on_write: list[Callable[[Mapping[Any, Any]], None]] = []
         self._engine = _engine(url)
         self._reader = self._engine
         self._turn: AbstractContextManager[object] = nullcontext()
@@ -78,7 +78,7 @@ class Database:
         with self._turn, Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
         for tell in self.on_write:
-            tell()
+            tell(session.info)
 
 
 def _engine(url: str) -> Engine:

@@ -17,13 +17,14 @@ from sqlalchemy.orm import Session
 
 from serving.store import evidence
 from serving.store.database import Database
-from serving.store.models import Detection, ErasedImage, Review, Scan, View, WebhookDelivery
+from serving.store.models import Base, Detection, ErasedImage, Review, Scan, View, WebhookDelivery
 
 __all__ = ["Retention", "due", "erase", "purge_images", "rescue"]
 
 # Far longer than any post takes between writing its images and its record.
 _REMEMBERED: Final = timedelta(days=1)
 _PAGE: Final = 100
+_ERASED: Final = Base.metadata.tables[ErasedImage.__tablename__]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,10 @@ def purge_images(database: Database, remove: Callable[[str], None]) -> int:
 
 def rescue(session: Session, hashes: set[str], put_again: Callable[[str], None]) -> None:
     """Write those images again that an erasure has removed or is about to; call in a writer's turn."""
-    for row in session.scalars(select(ErasedImage).where(ErasedImage.sha256.in_(hashes))).all():
-        put_again(row.sha256)
-        session.delete(row)
+    connection = session.connection()
+    for (sha256,) in connection.execute(select(_ERASED.c.sha256).where(_ERASED.c.sha256.in_(hashes))).all():
+        put_again(sha256)
+        connection.execute(delete(_ERASED).where(_ERASED.c.sha256 == sha256))
 
 
 def due(database: Database, retention: Retention, now: datetime) -> Iterator[str]:

@@ -13,14 +13,19 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from serving.store.models import Evidence, EvidenceHead
+from serving.store.models import Base, Evidence, EvidenceHead
 
 __all__ = ["GENESIS", "append", "canonical", "head_of", "link", "lock_head", "sha256_of"]
 
 GENESIS: Final = "0" * 64
-_HEAD_ID: Final = 1
+# Tables, not classes: every scan comes by here, and the session's own bookkeeping would take longer than the database.
+_RECORDS: Final = Base.metadata.tables[Evidence.__tablename__]
+_HEAD: Final = Base.metadata.tables[EvidenceHead.__tablename__]
+_LAST: Final = select(_HEAD.c.seq, _HEAD.c.hash)
+_LAST_LOCKED: Final = _LAST.with_for_update()
 
 
 def canonical(value: object) -> str:
@@ -40,28 +45,30 @@ def link(seq: int, scan_id: str, kind: str, payload: str, prev_hash: str) -> str
 
 def append(session: Session, scan_id: str, kind: str, payload: Mapping[str, Any]) -> Evidence:
     """Add one record within the caller's writing transaction."""
-    head = lock_head(session)
+    last_seq, last_hash = lock_head(session)
     text = canonical(payload)
-    seq = head.seq + 1
-    record = Evidence(
-        seq=seq,
-        scan_id=scan_id,
-        kind=kind,
-        payload=text,
-        prev_hash=head.hash,
-        hash=link(seq, scan_id, kind, text, head.hash),
-    )
-    session.add(record)
-    head.seq, head.hash = seq, record.hash
-    return record
+    seq = last_seq + 1
+    row = {
+        "seq": seq,
+        "scan_id": scan_id,
+        "kind": kind,
+        "payload": text,
+        "prev_hash": last_hash,
+        "hash": link(seq, scan_id, kind, text, last_hash),
+    }
+    connection = session.connection()
+    connection.execute(insert(_RECORDS), row)
+    connection.execute(update(_HEAD).values(seq=seq, hash=row["hash"]))
+    return Evidence(**row)
 
 
-def lock_head(session: Session) -> EvidenceHead:
-    """Wait for the turn to write, and hold it until the transaction ends."""
-    return session.get_one(EvidenceHead, _HEAD_ID, with_for_update=True)
+def lock_head(session: Session) -> tuple[int, str]:
+    """Wait for the turn to write, hold it until the transaction ends, and return the last record's number and hash."""
+    seq, last = session.connection().execute(_LAST_LOCKED).one()
+    return seq, last
 
 
 def head_of(session: Session) -> tuple[int, str]:
     """Return number and hash of the last record, as the head names them."""
-    head = session.get(EvidenceHead, _HEAD_ID)
+    head = session.connection().execute(_LAST).one_or_none()
     return (head.seq, head.hash) if head else (0, GENESIS)

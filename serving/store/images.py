@@ -17,7 +17,13 @@ _STALE_S: Final = 3600.0
 
 
 class ImageStore(Protocol):
-    """Images by the SHA-256 of their bytes, in hex. All methods block and raise OSError when the storage fails."""
+    """Images by the SHA-256 of their bytes, in hex. All methods block and raise OSError when the storage fails.
+
+    Attributes:
+        may_hang: a call may take far longer than any budget: there is a network in between.
+    """
+
+    may_hang: bool
 
     def put(self, sha256: str, data: bytes, *, again: bool = False) -> None:
         """Keep an image, durable when this returns; `again` writes it even where it seems to be there."""
@@ -40,6 +46,8 @@ class ImageStore(Protocol):
 
 class DiskImages:
     """Content-addressed files `ab/cd/<sha256>` below one folder; names never come from outside."""
+
+    may_hang = False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from serving.errors import InvalidContentError
@@ -23,13 +23,20 @@ from serving.ids import IdMaker
 from serving.store import evidence
 from serving.store.database import Database
 from serving.store.events import event_at
-from serving.store.models import Evidence, WebhookDelivery, WebhookEndpoint
+from serving.store.models import Base, Evidence, WebhookDelivery, WebhookEndpoint
 
-__all__ = ["LONGEST_WAIT", "MAX_ENDPOINTS", "Claim", "Outbox", "Result", "enqueue"]
+__all__ = ["DELIVERIES", "LONGEST_WAIT", "MAX_ENDPOINTS", "Claim", "Outbox", "Result", "enqueue"]
 
 # Every scan looks at all of them.
 MAX_ENDPOINTS: Final = 32
 LONGEST_WAIT: Final = timedelta(hours=6)
+# Of a writing session's `info`: it has noted deliveries.
+DELIVERIES: Final = "deliveries"
+_ENDPOINTS: Final = Base.metadata.tables[WebhookEndpoint.__tablename__]
+_ENABLED: Final = select(_ENDPOINTS.c.id, _ENDPOINTS.c.events, _ENDPOINTS.c.scanners).where(
+    _ENDPOINTS.c.disabled_at.is_(None)
+)
+_DELIVERIES: Final = Base.metadata.tables[WebhookDelivery.__tablename__]
 _new_id = IdMaker()
 
 
@@ -58,20 +65,23 @@ class Result:
 
 def enqueue(session: Session, record: Evidence, scanner_id: str | None) -> None:
     """Note for every receiver that wants it that it has not got this event; call in the record's transaction."""
-    kind, now = KIND_OF_RECORD[record.kind], datetime.now(UTC)
-    for endpoint in session.scalars(select(WebhookEndpoint).where(WebhookEndpoint.disabled_at.is_(None))):
-        if kind in endpoint.events and (not endpoint.scanners or scanner_id in endpoint.scanners):
-            session.add(
-                WebhookDelivery(
-                    id=_new_id(),
-                    endpoint_id=endpoint.id,
-                    seq=record.seq,
-                    scan_id=record.scan_id,
-                    kind=kind.value,
-                    created_at=now,
-                    next_at=now,
-                )
-            )
+    kind, now, connection = KIND_OF_RECORD[record.kind], datetime.now(UTC), session.connection()
+    rows = [
+        {
+            "id": _new_id(),
+            "endpoint_id": endpoint_id,
+            "seq": record.seq,
+            "scan_id": record.scan_id,
+            "kind": kind.value,
+            "created_at": now,
+            "next_at": now,
+        }
+        for endpoint_id, events, scanners in connection.execute(_ENABLED)
+        if kind in events and (not scanners or scanner_id in scanners)
+    ]
+    if rows:
+        connection.execute(insert(_DELIVERIES), rows)
+        session.info[DELIVERIES] = True
 
 
 class Outbox:
@@ -145,6 +155,7 @@ class Outbox:
             endpoint.disabled_at = None
             one = WebhookDelivery.id == any_id
             dead = (WebhookDelivery.endpoint_id == endpoint.id) & (WebhookDelivery.state == "dead")
+            session.info[DELIVERIES] = True
             again = update(WebhookDelivery).where(one if delivery else dead).returning(WebhookDelivery.id)
             return len(session.execute(again.values(state="pending", attempts=0, next_at=datetime.now(UTC))).all())
 

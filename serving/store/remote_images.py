@@ -15,12 +15,15 @@ _T = TypeVar("_T")
 # An answer waits for its images: storage that does not answer must fail while the client is still there.
 _S3_OPTIONS: Final[dict[str, Any]] = {
     "use_listings_cache": False,
+    "skip_instance_cache": True,
     "config_kwargs": {"connect_timeout": 3, "read_timeout": 10, "retries": {"total_max_attempts": 2}},
 }
 
 
 class RemoteImages:
     """Objects `<url>/ab/cd/<sha256>`. Keys and endpoint come from the environment, as for every AWS tool."""
+
+    may_hang = True
 
     def __init__(self, url: str) -> None:
         """Name the storage; it is first asked when an image comes.
@@ -38,6 +41,8 @@ class RemoteImages:
             raise BadSettingsError(f"images_url: {error}; expected one such as s3://bucket/folder") from error
         except ImportError as error:
             raise ModuleNotFoundError(str(error), name="s3fs") from error
+        # s3fs would repeat what botocore has repeated already: minutes, where the storage hangs.
+        self._files.retries = 1
 
     def put(self, sha256: str, data: bytes, *, again: bool = False) -> None:  # noqa: ARG002 - always written
         """Keep an image; storage of this kind acknowledges what is durable."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -16,10 +16,15 @@ from serving.store import erasure, evidence, outbox, verify
 from serving.store.database import Database
 from serving.store.evidence import canonical, sha256_of
 from serving.store.images import ImageStore
-from serving.store.models import Detection, Evidence, EvidenceHead, Review, Scan, View
+from serving.store.models import Base, Detection, Evidence, EvidenceHead, Review, Scan, View
 from serving.store.verify import ChainReport
 
 __all__ = ["NewScan", "ScanFilter", "ScanStore", "verify_chain"]
+
+# Scans are written as rows of tables: unit of work and identity map take longer than the database does.
+_SCANS: Final = Base.metadata.tables[Scan.__tablename__]
+_VIEWS: Final = Base.metadata.tables[View.__tablename__]
+_DETECTIONS: Final = Base.metadata.tables[Detection.__tablename__]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +195,7 @@ class ScanStore:
             known = {view.name: view for view in scan.views}
             for view in late.views:
                 if not known[view.name].detections:
-                    session.add_all(_detection_rows(known[view.name].id, view, late=True))
+                    _insert_detections(session, known[view.name].id, view, late=True)
             payload = {
                 "verdict": result["verdict"],
                 "model": result["model"],
@@ -239,42 +244,41 @@ def verify_chain(
 
 
 def _insert_scan(session: Session, new: NewScan) -> None:
-    answer = new.answer
+    answer, connection = new.answer, session.connection()
     salt = secrets.token_hex(32)
-    session.add(
-        Scan(
-            id=answer.id,
-            received_at=answer.received_at,
-            captured_at=new.metadata.captured_at,
-            item_id=new.metadata.item_id,
-            scanner_id=new.metadata.scanner_id,
-            lane=new.metadata.lane,
-            tags=dict(new.metadata.tags),
-            verdict=answer.verdict.value,
-            reasons=[reason.value for reason in answer.reasons],
-            answer=new.text,
-            idempotency_key=new.idempotency_key,
-            request_sha256=new.request_sha256,
-            salt=salt,
-            late_state="pending" if new.late else "none",
-            test=answer.test,
-        )
+    connection.execute(
+        insert(_SCANS),
+        {
+            "id": answer.id,
+            "received_at": answer.received_at,
+            "captured_at": new.metadata.captured_at,
+            "item_id": new.metadata.item_id,
+            "scanner_id": new.metadata.scanner_id,
+            "lane": new.metadata.lane,
+            "tags": dict(new.metadata.tags),
+            "verdict": answer.verdict.value,
+            "reasons": [reason.value for reason in answer.reasons],
+            "answer": new.text,
+            "idempotency_key": new.idempotency_key,
+            "request_sha256": new.request_sha256,
+            "salt": salt,
+            "late_state": "pending" if new.late else "none",
+            "test": answer.test,
+        },
     )
-    session.flush()
     for position, view in enumerate(answer.views):
-        row = View(
-            scan_id=answer.id,
-            position=position,
-            name=view.name,
-            sha256=view.sha256,
-            media_type=new.media_types[position],
-            size_bytes=new.sizes_bytes[position],
-            width=view.width,
-            height=view.height,
-        )
-        session.add(row)
-        session.flush()
-        session.add_all(_detection_rows(row.id, view, late=False))
+        row = {
+            "scan_id": answer.id,
+            "position": position,
+            "name": view.name,
+            "sha256": view.sha256,
+            "media_type": new.media_types[position],
+            "size_bytes": new.sizes_bytes[position],
+            "width": view.width,
+            "height": view.height,
+        }
+        view_id = connection.execute(insert(_VIEWS).returning(_VIEWS.c.id), row).scalar_one()
+        _insert_detections(session, view_id, view, late=False)
     record = evidence.append(session, answer.id, "scan", _scan_payload(new, salt))
     if not answer.test:
         outbox.enqueue(session, record, new.metadata.scanner_id)
@@ -302,17 +306,19 @@ def _scan_payload(new: NewScan, salt: str) -> dict[str, Any]:
     }
 
 
-def _detection_rows(view_id: int, view: ViewOut, *, late: bool) -> list[Detection]:
-    return [
-        Detection(
-            view_id=view_id,
-            x0=found.xyxy[0],
-            y0=found.xyxy[1],
-            x1=found.xyxy[2],
-            y1=found.xyxy[3],
-            label=found.label,
-            score=found.score,
-            late=late,
-        )
+def _insert_detections(session: Session, view_id: int, view: ViewOut, *, late: bool) -> None:
+    rows = [
+        {
+            "view_id": view_id,
+            "x0": found.xyxy[0],
+            "y0": found.xyxy[1],
+            "x1": found.xyxy[2],
+            "y1": found.xyxy[3],
+            "label": found.label,
+            "score": found.score,
+            "late": late,
+        }
         for found in view.detections
     ]
+    if rows:
+        session.connection().execute(insert(_DETECTIONS), rows)

@@ -1,4 +1,5 @@
 import argparse
+import hashlib
 import json
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def test_bench_load_gets_an_answer_to_every_scan_however_many_it_sends(
     document = json.loads(out.read_text())
     assert {"machine", "commit", "software"} <= document.keys()
     figures = document["figures"]
+    assert figures["model"]["sha256"] == hashlib.sha256(tiny_model_path.read_bytes()).hexdigest()
     assert list(figures["phases"]) == ["capacity", "steady", "overload", "recovery", "capacity again"]
     for phase in figures["phases"].values():
         assert set(phase["answers"]) <= {"201", "503"}

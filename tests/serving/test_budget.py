@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import zlib
 from pathlib import Path
@@ -12,7 +13,9 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from detector.detections import Detections
 from detector.errors import ModelError
 from serving.services import open_services, open_store
 from serving.settings import Settings
@@ -177,6 +180,22 @@ def test_nothing_is_clear_unless_every_view_was_read(
         expected = "refer" if fate != "in time" else "alarm" if 20 in levels else "clear"
         assert scan["verdict"] == expected
         assert all(view["inferred"] for view in scan["views"]) == (fate == "in time")
+
+
+def test_an_inference_yields_the_cores_to_whoever_answers(
+    serve: ServeInThread, fake: FakeDetector, make_png: PngMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    niceness: list[int] = []
+    look = fake.detect
+
+    def detect(image_rgb: NDArray[np.uint8], *, min_score: float) -> Detections:
+        niceness.append(os.getpriority(os.PRIO_PROCESS, 0))  # on Linux, of this thread
+        return look(image_rgb, min_score=min_score)
+
+    monkeypatch.setattr(fake, "detect", detect)
+    with serve(fake) as client:
+        _post(client, make_png(20), 60_000)
+    assert niceness[0] > os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def test_a_failing_model_refers_and_is_not_ready(serve: ServeInThread, fake: FakeDetector, make_png: PngMaker) -> None:

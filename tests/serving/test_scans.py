@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -15,7 +16,7 @@ import pytest
 from serving.schemas import ScanOut
 
 if TYPE_CHECKING:
-    from tests.serving.conftest import PngMaker
+    from tests.serving.conftest import FakeDetector, PngMaker, ServeInThread
 
 
 PNG = {"Content-Type": "image/png"}
@@ -47,6 +48,23 @@ def test_a_white_image_is_clear(client: httpx.Client, make_png: PngMaker) -> Non
     ).json()
     assert (answer["verdict"], answer["reasons"]) == ("clear", ["nothing_above_threshold"])
     assert answer["views"][0]["inferred"]
+
+
+def test_a_turned_picture_is_boxed_and_shown_upright(serve: ServeInThread, fake: FakeDetector) -> None:
+    lying = np.full((240, 320, 3), 20, np.uint8)
+    jpeg = cv2.imencode(".jpg", lying)[1].tobytes()
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x0112, 3, 1, 6, 0, 0)  # a quarter turn
+    turned = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+    with serve(fake) as client:
+        answer = client.post("/v1/scans", content=turned, headers={"Content-Type": "image/jpeg"}).json()
+        [view] = answer["views"]
+        assert (view["width"], view["height"]) == (240, 320)
+        assert view["detections"][0]["xyxy"] == [1, 2, 239, 318]
+        shown = client.get(answer["links"]["image:view-1"])
+        assert shown.headers["Content-Type"] == "image/png"
+        assert cv2.imdecode(np.frombuffer(shown.content, np.uint8), cv2.IMREAD_UNCHANGED).shape == (320, 240, 3)
+        assert client.get(answer["links"]["image:view-1"], params={"form": "original"}).content == turned
+    assert fake.seen == [(240, 320)]
 
 
 def test_views_come_as_parts_with_metadata(client: httpx.Client, make_png: PngMaker) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 import parcelray
@@ -67,6 +70,38 @@ class Storage:
         return True
 
 
+class Line:
+    """A TCP line to the storage that can be frozen: it takes connections and bytes, and nothing comes of them."""
+
+    def __init__(self, to_port: int) -> None:
+        self._to_port = to_port
+        self.flows = threading.Event()
+        self.flows.set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self.flows.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self._to_port))
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=ends, daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError), source:
+            while data := source.recv(65536):
+                self.flows.wait()
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+
 @pytest.fixture
 def storage(wait: Wait, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
     """A storage server with an empty bucket, and the variables that lead to it."""
@@ -84,6 +119,15 @@ def storage(wait: Wait, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
         yield running
     finally:
         running.kill()
+
+
+@pytest.fixture
+def line(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+    """A line to the storage, and the variable that leads to it."""
+    between = Line(storage.port)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", between.url)
+    yield between
+    between.close()
 
 
 def test_an_acknowledged_scan_has_its_image_whatever_the_storage_does(
@@ -121,6 +165,41 @@ def test_an_acknowledged_scan_has_its_image_whatever_the_storage_does(
     assert len(report.problems) == 1
     assert first.json()["id"] in report.problems[0]
     assert "missing" in report.problems[0]
+
+
+def test_storage_that_hangs_holds_up_no_answer_and_loses_no_scan(
+    start_server: StartServer, line: Line, make_png: PngMaker, wait: Wait, tmp_path: Path
+) -> None:
+    server = start_server(tmp_path)
+
+    def post(mark: int, budget_ms: int) -> httpx.Response:
+        headers = PNG | {"Idempotency-Key": f"scan-{mark}", "X-Budget-Ms": str(budget_ms)}
+        return server.client.post("/v1/scans", content=make_png(20, mark=mark), headers=headers)
+
+    first = post(0, 60_000)
+    assert first.status_code == 201
+    line.flows.clear()
+    # The first ones wait to the end of their budgets; when every thread hangs, nobody waits any more.
+    refusals = [post(mark, 300) for mark in range(1, 7)]
+    assert {(one.status_code, one.json()["type"]) for one in refusals} == {
+        (503, "urn:parcelray:problem:store-unavailable")
+    }
+    assert all(one.headers["Retry-After"] for one in refusals)
+    assert ["within the budget" in one.json()["detail"] for one in refusals] == [True] * 4 + [False] * 2
+    ready = server.client.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json()["checks"]["store"].startswith("no answer for ")
+    assert post(0, 300).json() == first.json(), "who repeats an acknowledged scan is answered without the storage"
+    assert [scan["id"] for scan in server.client.get("/v1/scans").json()["items"]] == [first.json()["id"]]
+
+    line.flows.set()
+    wait(lambda: server.client.get("/readyz").status_code == 200)
+    wait(lambda: post(1, 60_000).status_code in {200, 201})
+    assert server.stop() == 0
+    store, images = open_store(Settings(data_dir=tmp_path, images_url=URL))
+    report = verify_chain(store, images)
+    store.database.close()
+    assert (report.images, report.problems) == (2, ())
 
 
 def test_an_image_goes_there_and_comes_back(storage: Storage) -> None:
