@@ -27,7 +27,7 @@ __all__ = ["BODIES", "medical_view", "medical_views"]
 _Maker = Callable[[np.random.Generator], list[Solid]]
 
 
-def medical_views(count: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
+def medical_views(count: int = 160, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
     """Yield `count` views."""
     return (medical_view(seed, index) for index in range(count))
 
