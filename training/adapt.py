@@ -63,7 +63,6 @@ _FIREARMS: Final = tuple(label for label in LABELS if group_of(label) is Group.F
 _HELD_BACK_A_SCAN: Final = 4
 _SEEDS: Final = {"inserted": 1, "held-back": 2, "replay": 3, "forgetting": 4}
 _EPOCH_IMAGES: Final = 400
-_BODIES: Final = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,7 +304,7 @@ def _export(out: Path, options: AdaptOptions, shipped: Detector, site: Catalogue
     renders = [replay.path_of(record) for record in replay.records]
     spread = np.unique(np.linspace(0, len(renders) - 1, min(len(renders), len(own))).astype(int))
     paths = [*own, *(renders[index] for index in spread)]
-    known = Familiarity.fit((decode(path.read_bytes()) for path in paths), medical_views(_BODIES))
+    known = Familiarity.fit((decode(path.read_bytes()) for path in paths), medical_views())
     new = replace(
         new,
         thresholds={name: dict(point.thresholds) for name, point in points.items()},

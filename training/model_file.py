@@ -30,7 +30,6 @@ __all__ = ["ExportOptions", "Say", "finish", "in_memory", "page_path", "parse_lo
 
 Say = Callable[[str], None]
 _REFERENCES: Final = 512
-_BODIES: Final = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ def _with_familiarity(card: ModelCard, catalogues: Sequence[Catalogue], say: Say
     say("measuring what scans look like on the val split")
     paths = [catalogue.path_of(record) for catalogue in catalogues for record in catalogue.images("val")]
     chosen = [paths[index] for index in np.linspace(0, len(paths) - 1, min(len(paths), _REFERENCES)).astype(int)]
-    familiarity = Familiarity.fit((decode(path.read_bytes()) for path in chosen), medical_views(_BODIES))
+    familiarity = Familiarity.fit((decode(path.read_bytes()) for path in chosen), medical_views())
     if familiarity is None:
         say(f"  {len(chosen)} images are too few: this model will not refer views that are unlike anything known")
     return replace(

@@ -27,7 +27,7 @@ __all__ = ["BODIES", "medical_view", "medical_views"]
 _Maker = Callable[[np.random.Generator], list[Solid]]
 
 
-def medical_views(count: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
+def medical_views(count: int = 160, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
     """Yield `count` views."""
     return (medical_view(seed, index) for index in range(count))
 
@@ -77,7 +77,7 @@ def _hand(rng: np.random.Generator) -> list[Solid]:
         _lying_ellipsoid((7, 7, 6), "bone", (uniform(rng, -20, 20), -30 + uniform(rng, -8, 8), 0)) for _ in range(8)
     ]
     for finger, (place, length) in enumerate(((-45, 60), (-24, 80), (-2, 92), (18, 84), (36, 62))):
-        spread = turned("z", -(place - 0) * uniform(rng, 0.25, 0.5))
+        spread = turned("z", -place * uniform(rng, 0.25, 0.5))
         root = np.array([place * 0.7, 40.0 if finger else 5.0, 0.0])
         solids.append(_limb(10, 8, length + 20, "soft_tissue", (0, length / 2, 0)).moved(spread, root))
         solids.append(_limb(4.2, 3.6, 58, "bone", (0, -30, 0)).moved(spread, root))
