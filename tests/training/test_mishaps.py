@@ -74,6 +74,7 @@ def test_damaged_images_are_named_and_left_out(make_shapes: Make, tmp_path: Path
     assert len(yaml.safe_load((tmp_path / "r" / "out" / "data.yaml").read_text())["skipped"]) == 3
 
 
+@pytest.mark.timeout(900)
 def test_a_killed_run_ends_like_one_that_was_not(make_shapes: Make, tmp_path: Path) -> None:
     shapes = make_shapes(tmp_path / "c", count=72)
     weights = str(ROOT / "training" / "weights" / "parcelray-nano-9.pt")
