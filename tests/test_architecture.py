@@ -27,6 +27,7 @@ HEAVY = ("torch", "torchvision", "ultralytics", "albumentations")
 IMPORT_ALL = """
 import importlib, os, pkgutil, sys, threading
 import cv2  # changes the environment by itself
+os.environ.setdefault("RAY_CLIENT_MODE", "0")  # as Ray does where it is imported
 before = dict(os.environ), os.getcwd()
 for module in pkgutil.walk_packages([{folder!r}], {room!r} + "."):
     if ".migrations" not in module.name and module.name not in {optional!r}:

@@ -71,5 +71,8 @@ def start_ranks(run: RunConfig, *, resume: bool) -> None:
 def last_map50(folder: Path) -> float:
     """Return the last validation's mAP50 from the run's table; 0 where there is none."""
     table = folder / "results.csv"
-    rows = list(csv.DictReader(table.open(encoding="utf-8"))) if table.exists() else []
+    if not table.exists():
+        return 0.0
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
     return float(rows[-1].get("metrics/mAP50(B)", 0.0)) if rows else 0.0

@@ -62,7 +62,9 @@ def test_a_turned_picture_is_boxed_and_shown_upright(serve: ServeInThread, fake:
         assert view["detections"][0]["xyxy"] == [1, 2, 239, 318]
         shown = client.get(answer["links"]["image:view-1"])
         assert shown.headers["Content-Type"] == "image/png"
-        assert cv2.imdecode(np.frombuffer(shown.content, np.uint8), cv2.IMREAD_UNCHANGED).shape == (320, 240, 3)
+        picture = cv2.imdecode(np.frombuffer(shown.content, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert picture is not None
+        assert picture.shape == (320, 240, 3)
         assert client.get(answer["links"]["image:view-1"], params={"form": "original"}).content == turned
     assert fake.seen == [(240, 320)]
 

@@ -65,6 +65,7 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.torch
+@pytest.mark.timeout(900)
 def test_a_killed_adaptation_goes_on_to_a_model_with_thresholds_of_the_site_and_a_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -74,10 +74,11 @@ def test_damaged_images_are_named_and_left_out(make_shapes: Make, tmp_path: Path
     assert len(yaml.safe_load((tmp_path / "r" / "out" / "data.yaml").read_text())["skipped"]) == 3
 
 
+@pytest.mark.timeout(900)
 def test_a_killed_run_ends_like_one_that_was_not(make_shapes: Make, tmp_path: Path) -> None:
     shapes = make_shapes(tmp_path / "c", count=72)
     weights = str(ROOT / "training" / "weights" / "parcelray-nano-9.pt")
-    values = {"imgsz": 96, "batch": 8, "nbs": 8, "epochs": 10, "epoch_images": 48, "val_every": 10, "val_images": 24}
+    values = {"imgsz": 96, "batch": 8, "nbs": 8, "epochs": 8, "epoch_images": 48, "val_every": 8, "val_images": 24}
     ends = []
     for name, kills in (("whole", 0), ("killed", 2)):
         run = write_run(tmp_path / name, shapes, lr0=0.002, weights=weights, **values)
