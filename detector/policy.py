@@ -37,6 +37,7 @@ class Reason(StrEnum):
     BLURRED_VIEW = "blurred_view"
     INVERTED_VIEW = "inverted_view"
     CLIPPED_VIEW = "clipped_view"
+    MISORIENTED_VIEW = "misoriented_view"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,14 @@ the same scans); of 121 real baggage scans none, and 86 % of their negatives. Wh
 A cut-off parcel can be told only where a scanner's pictures hold whole ones: in 14 % of rendered scans, which fill the
 picture, and in more than half of real baggage scans something touches an edge. Laid on a margin of air, 2 of 280
 rendered scans were called clipped and none of 121 real ones; cut through the middle, 98 % were.
+
+A picture lies otherwise than its scanner's do when it is not as wide, across the belt, as one of the scanner's detector
+lines; a picture that is only mirrored or upside down shows a parcel that lies so, and cannot be told.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -21,7 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Belt", "Flaw", "flaw_of"]
+__all__ = ["Belt", "Flaw", "Framing", "flaw_of"]
 
 _SIDE: Final = 640
 _MIN_CONTRAST: Final = 16.0  # grey levels between the darkest and the brightest half per cent; renders: 27 at 0.5 %
@@ -45,6 +49,7 @@ class Flaw(StrEnum):
     BLURRED = "blurred"
     INVERTED = "inverted"
     CLIPPED = "clipped"
+    MISORIENTED = "misoriented"
 
 
 class Belt(StrEnum):
@@ -54,11 +59,28 @@ class Belt(StrEnum):
     VERTICAL = "vertical"
 
 
-def flaw_of(image_rgb: NDArray[np.uint8], belt: Belt | None = None) -> Flaw | None:
-    """Return what makes an (H, W, 3) view unfit to be cleared, or None.
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How a scanner's pictures lie, where each of them holds a whole parcel with air before and behind it.
 
-    `belt` is given where every picture of the scanner holds a whole parcel, with air before and behind it.
+    Attributes:
+        belt: how the belt runs in them.
+        across_px: how many pixels they have across the belt, a number a view; empty where that is not known.
     """
+
+    belt: Belt
+    across_px: tuple[int, ...] = ()
+
+    def fits(self, height: int, width: int) -> bool:
+        """Whether a picture of this size may be one of the scanner's."""
+        across = height if self.belt is Belt.HORIZONTAL else width
+        return not self.across_px or across in self.across_px
+
+
+def flaw_of(image_rgb: NDArray[np.uint8], framing: Framing | None = None) -> Flaw | None:
+    """Return what makes an (H, W, 3) view unfit to be cleared, or None; `framing` where the scanner has one."""
+    if framing is not None and not framing.fits(*image_rgb.shape[:2]):
+        return Flaw.MISORIENTED
     small = _small(image_rgb)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     if _contrast(grey) < _MIN_CONTRAST:
@@ -71,7 +93,7 @@ def flaw_of(image_rgb: NDArray[np.uint8], belt: Belt | None = None) -> Flaw | No
         return Flaw.SATURATED
     if _sharpness(grey) < _MIN_SHARPNESS:
         return Flaw.BLURRED
-    return Flaw.CLIPPED if belt is not None and _is_cut_off(grey, belt) else None
+    return Flaw.CLIPPED if framing is not None and _is_cut_off(grey, framing.belt) else None
 
 
 def _small(image_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -21,6 +21,7 @@ REASON_OF: Final[Mapping[Flaw, Reason]] = MappingProxyType(
         Flaw.BLURRED: Reason.BLURRED_VIEW,
         Flaw.INVERTED: Reason.INVERTED_VIEW,
         Flaw.CLIPPED: Reason.CLIPPED_VIEW,
+        Flaw.MISORIENTED: Reason.MISORIENTED_VIEW,
     }
 )
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from detector.detections import Detections
 from detector.model_card import ModelCard
-from detector.quality import Belt, Flaw
+from detector.quality import Flaw, Framing
 
 __all__ = ["BLANK_RGB", "InferencePool", "Job", "ScanDetector"]
 
@@ -57,7 +57,7 @@ class Job:
     image_rgb: NDArray[np.uint8]
     detector: ScanDetector
     result: asyncio.Future[Detections]
-    belt: Belt | None = None
+    framing: Framing | None = None
     submitted: float = field(default_factory=time.monotonic)
     started: float | None = None
     finished: float | None = None
@@ -99,7 +99,7 @@ class InferencePool:
         *,
         sessions: int,
         min_score: float,
-        check: Callable[[NDArray[np.uint8], Belt | None], Flaw | None] | None = None,
+        check: Callable[[NDArray[np.uint8], Framing | None], Flaw | None] | None = None,
     ) -> None:
         self.detector = detector
         self.min_score = min_score
@@ -134,14 +134,14 @@ class InferencePool:
         image_rgb: NDArray[np.uint8],
         detector: ScanDetector | None = None,
         *,
-        belt: Belt | None = None,
+        framing: Framing | None = None,
         late: bool = False,
     ) -> Job:
         """Queue one view for a model, the serving one unless another is given; late ones wait for all fresh ones.
 
-        `belt` is given where the scanner's pictures hold whole parcels.
+        `framing` is given where the scanner's pictures have one.
         """
-        job = Job(image_rgb, detector or self.detector, asyncio.get_running_loop().create_future(), belt)
+        job = Job(image_rgb, detector or self.detector, asyncio.get_running_loop().create_future(), framing)
         (self._late if late else self._fresh).append(job)
         self._dispatch()
         return job
@@ -176,15 +176,15 @@ class InferencePool:
             job.started = time.monotonic()
             self._running.add(job)
             future = asyncio.get_running_loop().run_in_executor(
-                self._executor, self._detect, job.detector, job.image_rgb, job.belt
+                self._executor, self._detect, job.detector, job.image_rgb, job.framing
             )
             future.add_done_callback(partial(self._finish, job))
 
     def _detect(
-        self, detector: ScanDetector, image_rgb: NDArray[np.uint8], belt: Belt | None
+        self, detector: ScanDetector, image_rgb: NDArray[np.uint8], framing: Framing | None
     ) -> tuple[Detections, Flaw | None]:
         found = detector.detect(image_rgb, min_score=self.min_score)
-        return found, self._check(image_rgb, belt) if self._check else None
+        return found, self._check(image_rgb, framing) if self._check else None
 
     def _finish(self, job: Job, done: asyncio.Future[tuple[Detections, Flaw | None]]) -> None:
         job.finished = time.monotonic()

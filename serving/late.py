@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from detector.errors import ImageError
 from detector.images import decode
 from detector.policy import Reason, ViewOutcome, decide
-from detector.quality import Belt
+from detector.quality import Framing
 from serving.admission import Admission
 from serving.answers import model_out, outcome_of, view_out
 from serving.inference import InferencePool, Job, ScanDetector
@@ -127,11 +127,11 @@ class LateWork:
             return
         # One view at a time: late work must never fill the memory or the sessions.
         detector = self._pool.detector
-        belt = self._scanners.of(scan.scanner_id).belt
-        outcomes = {view.name: await self._look(view.sha256, detector, belt) for view in scan.views}
+        framing = self._scanners.of(scan.scanner_id).framing
+        outcomes = {view.name: await self._look(view.sha256, detector, framing) for view in scan.views}
         await self._keep(scan, outcomes, detector)
 
-    async def _look(self, sha256: str, detector: ScanDetector, belt: Belt | None) -> ViewOutcome:
+    async def _look(self, sha256: str, detector: ScanDetector, framing: Framing | None) -> ViewOutcome:
         while True:
             try:
                 image_rgb = await asyncio.to_thread(lambda: decode(self._images.read(sha256)))
@@ -141,7 +141,7 @@ class LateWork:
             except OSError as error:  # says nothing about the image, so it must not use up the attempts
                 _log.error("images cannot be read: %s", error)
                 await asyncio.sleep(_RETRY_S)
-        job = self._pool.submit(image_rgb, detector, belt=belt, late=True)
+        job = self._pool.submit(image_rgb, detector, framing=framing, late=True)
         await asyncio.wait([job.result])
         return outcome_of(job)
 

@@ -5,6 +5,7 @@ operating_point = "balanced"  # named thresholds of the model's card
 budget_ms = 250
 alarms_per_hour = 20          # for each lane of it
 belt = "horizontal"           # each picture holds a whole parcel, with air before and behind it
+across_px = [640, 512]        # pixels of its pictures across the belt, where they are always the same: here two views
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from detector.errors import ParcelRayError
-from detector.quality import Belt
+from detector.quality import Belt, Framing
 from serving.errors import BadSettingsError
 from serving.inference import ScanDetector
 from serving.settings import MAX_BUDGET_MS, MIN_BUDGET_MS, Settings
@@ -40,6 +42,22 @@ class Scanner(BaseModel):
         description="How the belt runs in its pictures, if each holds a whole parcel with air before and behind it; "
         "then views of cut-off parcels are referred.",
     )
+    across_px: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        default=(),
+        description="How many pixels its pictures have across the belt, a number a view; then pictures that lie "
+        "otherwise are referred.",
+    )
+
+    @model_validator(mode="after")
+    def _knows_across(self) -> Self:
+        if self.across_px and self.belt is None:
+            raise ValueError('across_px says nothing without belt: add belt = "horizontal" or "vertical"')
+        return self
+
+    @property
+    def framing(self) -> Framing | None:
+        """How its pictures lie, if that is set."""
+        return None if self.belt is None else Framing(self.belt, self.across_px)
 
 
 _Tables = TypeAdapter(dict[str, Scanner])

@@ -146,8 +146,10 @@ class Screening:
         decoded_ms = clock.elapsed_ms() - arrived_ms
         keeping = asyncio.create_task(self._keeper.keep(posted.views, clock.left_s()))
         detector = self._pool.detector  # the same for all views, and for what the answer says of it
-        belt = self._scanners.of(posted.metadata.scanner_id).belt
-        jobs = [None if p.image_rgb is None else self._pool.submit(p.image_rgb, detector, belt=belt) for p in pictures]
+        framing = self._scanners.of(posted.metadata.scanner_id).framing
+        jobs = [
+            None if p.image_rgb is None else self._pool.submit(p.image_rgb, detector, framing=framing) for p in pictures
+        ]
         results = [job.result for job in jobs if job is not None]
         if results:
             await asyncio.wait(results, timeout=clock.left_s(reserve_ms))

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from detector.images import decode
-from detector.quality import Belt, Flaw, flaw_of
+from detector.quality import Belt, Flaw, Framing, flaw_of
 
 Image = NDArray[np.uint8]
 
@@ -48,13 +48,23 @@ def test_a_cut_off_parcel_is_clipped_only_where_whole_ones_are_expected(good: Im
     whole = np.hstack([air, good, air])
     cut = whole[:, : whole.shape[1] // 2]
     belt, across = (Belt.VERTICAL, Belt.HORIZONTAL) if turns % 2 else (Belt.HORIZONTAL, Belt.VERTICAL)
-    assert flaw_of(np.rot90(whole, turns), belt) is None
-    assert flaw_of(np.rot90(cut, turns), belt) is Flaw.CLIPPED
+    assert flaw_of(np.rot90(whole, turns), Framing(belt)) is None
+    assert flaw_of(np.rot90(cut, turns), Framing(belt)) is Flaw.CLIPPED
     assert flaw_of(np.rot90(cut, turns)) is None
     # A tray or the conveyor may run along the belt and touch the other edges.
     tray = np.vstack([whole, np.full_like(whole[:8], 90)])
-    assert flaw_of(np.rot90(tray, turns), belt) is None
-    assert flaw_of(np.rot90(tray, turns), across) is Flaw.CLIPPED
+    assert flaw_of(np.rot90(tray, turns), Framing(belt)) is None
+    assert flaw_of(np.rot90(tray, turns), Framing(across)) is Flaw.CLIPPED
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_turned_picture_is_misoriented_where_the_detector_lines_are_known(good: Image, turns: int) -> None:
+    lines = (good.shape[0], 7)
+    turned = np.rot90(np.hstack([np.full_like(good, np.percentile(good, 95)), good]), turns)
+    belt, other = (Belt.VERTICAL, Belt.HORIZONTAL) if turns % 2 else (Belt.HORIZONTAL, Belt.VERTICAL)
+    assert flaw_of(turned, Framing(belt, lines)) is not Flaw.MISORIENTED
+    assert flaw_of(turned, Framing(other, lines)) is Flaw.MISORIENTED
+    assert flaw_of(turned, Framing(other)) is not Flaw.MISORIENTED
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])

@@ -56,6 +56,7 @@ def test_a_scanner_has_its_own_operating_point_and_budget(
     [
         ("[a]\nbudget_ms = 0\n", "a.budget_ms"),
         ("[a]\ncolour = 1\n", "a.colour"),
+        ("[a]\nacross_px = [640]\n", "a: .*add belt"),
         ("[a\n", "no TOML"),
         (None, "PARCELRAY_SCANNERS_FILE"),
     ],
@@ -174,3 +175,21 @@ def test_a_cut_off_parcel_is_referred_where_whole_ones_are_expected(
         assert post(client, cut)["verdict"] == "clear"
         referred = post(client, cut, scanner_id="hub")
         assert (referred["verdict"], referred["reasons"]) == ("refer", ["clipped_view"])
+
+
+def test_a_picture_that_lies_otherwise_than_its_scanners_is_referred(
+    serve: ServeInThread, fake: FakeDetector, tmp_path: Path
+) -> None:
+    import cv2
+
+    sample = decode((files("detector") / "samples" / "scan.png").read_bytes())
+    air = np.full_like(sample, np.percentile(sample, 95))
+    whole = np.hstack([air, sample, air])
+    file = tmp_path / "scanners.toml"
+    file.write_text(f'[hub]\nbelt = "horizontal"\nacross_px = [{len(sample)}]\n')
+    with serve(fake, quality_checks=True, budget_ms=60_000, scanners_file=file) as client:
+        upright, turned = (cv2.imencode(".png", np.rot90(whole, turns))[1].tobytes() for turns in (0, 1))
+        assert post(client, upright, scanner_id="hub")["verdict"] == "clear"
+        referred = post(client, turned, scanner_id="hub")
+        assert (referred["verdict"], referred["reasons"]) == ("refer", ["misoriented_view"])
+        assert post(client, turned)["verdict"] == "clear"
