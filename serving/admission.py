@@ -7,7 +7,7 @@ more come, because a refused scan costs next to nothing.
 
 What is expected is the number of scans in work times the measured interval at which scans leave while every session has
 work: whatever holds them up, model, disk or processor, is in it. Of every budget, as much is kept for storing as that
-takes, and three times what it varies by.
+takes, and four times what it varies by.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ __all__ = ["Admission"]
 _FIRST_MS: Final = 50.0  # of one session, until scans have been measured
 _WEIGHT: Final = 0.1  # of the newest measurement in a mean
 # Intervals vary: scans that are expected at the very end of their time would often miss it.
-_USABLE: Final = 0.9
-_DEVIATIONS: Final = 3.0
+_USABLE: Final = 0.85
+_DEVIATIONS: Final = 4.0  # as TCP waits for an answer (RFC 6298)
 
 
 class Admission:
