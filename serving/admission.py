@@ -26,7 +26,7 @@ __all__ = ["Admission"]
 _FIRST_MS: Final = 50.0  # of one session, until scans have been measured
 _WEIGHT: Final = 0.1  # of the newest measurement in a mean
 # Intervals vary: scans that are expected at the very end of their time would often miss it.
-_USABLE: Final = 0.85
+_USABLE: Final = 0.9
 _DEVIATIONS: Final = 4.0  # as TCP waits for an answer (RFC 6298)
 
 

@@ -102,7 +102,7 @@ def test_a_slow_disk_takes_its_time_out_of_the_budget_until_it_is_fast_again() -
     assert hall.admission.reserve_ms(500) == 25
     with hall.fill(18):  # one more would be done in 380 ms
         assert hall.admission.check(500)
-        for took_ms in (40, 120) * 100:
+        for took_ms in (50, 110) * 100:
             hall.admission.stored(took_ms)
         assert hall.admission.reserve_ms(500) == pytest.approx(200, rel=0.1)
         assert not hall.admission.check(500)
