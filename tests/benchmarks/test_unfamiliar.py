@@ -8,6 +8,7 @@ import numpy as np
 
 import parcelray
 from benchmarks.unfamiliar import measure
+from detector.detector import SHIPPED_MODEL
 from detector.familiarity import Familiarity
 
 
@@ -32,5 +33,5 @@ def test_what_is_like_the_references_is_not_referred_and_the_rest_is(tmp_path: P
 def test_the_command_measures_the_shipped_model(tmp_path: Path) -> None:
     assert parcelray.main(["bench", "unfamiliar", "--count", "4", "--out", str(tmp_path / "u.json")]) == 0
     figures = json.loads((tmp_path / "u.json").read_text())["figures"]
-    assert figures["model"] == "parcelray-nano"
+    assert figures["model"] == SHIPPED_MODEL.stem
     assert (figures["views"]["blank"]["count"], figures["views"]["blank"]["referred"]) == (5, 1.0)

@@ -78,13 +78,13 @@ def test_damaged_images_are_named_and_left_out(make_shapes: Make, tmp_path: Path
 def test_a_killed_run_ends_like_one_that_was_not(make_shapes: Make, tmp_path: Path) -> None:
     shapes = make_shapes(tmp_path / "c", count=72)
     weights = str(ROOT / "training" / "weights" / "parcelray-nano-9.pt")
-    values = {"imgsz": 96, "batch": 8, "nbs": 8, "epochs": 8, "epoch_images": 48, "val_every": 8, "val_images": 24}
+    values = {"imgsz": 96, "batch": 8, "nbs": 8, "epochs": 14, "epoch_images": 48, "val_every": 14, "val_images": 24}
     ends = []
     for name, kills in (("whole", 0), ("killed", 2)):
         run = write_run(tmp_path / name, shapes, lr0=0.002, weights=weights, **values)
         for kill in range(kills):
             process = start(run, "--go-on")
-            while Progress.load(tmp_path / name / "out" / "progress.json").epochs_done < 3 * (kill + 1):
+            while Progress.load(tmp_path / name / "out" / "progress.json").epochs_done < 4 * (kill + 1):
                 assert process.poll() is None, process.communicate()[0]
                 time.sleep(0.05)
             time.sleep(random.random())  # somewhere in an epoch, or while a checkpoint is written
