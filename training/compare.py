@@ -20,27 +20,17 @@ from datasets.catalogue import Catalogue, write_atomically
 from datasets.records import Split
 from detector import __version__
 from detector.detector import Detector
-from detector.taxonomy import LABELS, Group, group_of
 from training.evaluate import weighted_recall
 from training.looking import look_at_catalogue
-from training.metrics import (
-    FloatArray,
-    IntArray,
-    ScoredImage,
-    average_precision,
-    interval,
-    match_labels,
-    parcel_weights,
-)
+from training.metrics import FloatArray, ScoredImage, interval
 from training.model_file import Say
+from training.paired import drawn_rounds, holds_firearm, map50_rounds
 
 __all__ = ["COMPARISON", "compare"]
 
 COMPARISON: Final = "comparison.json"
 _FPRS: Final = (0.02, 0.05, 0.10)
 _ROUNDS: Final = 200
-_SEED: Final = 0
-_FIREARMS: Final = [index for index, label in enumerate(LABELS) if group_of(label) is Group.FIREARM]
 
 
 def compare(
@@ -111,21 +101,15 @@ def compare(
 
 def _figures(images: Sequence[ScoredImage]) -> dict[str, FloatArray]:
     """Return (1 + rounds,) of each figure: for the images as they are, then for each round."""
-    weights = parcel_weights([image.parcel_id for image in images], _ROUNDS, _SEED)
-    weights = np.vstack([np.ones(len(images), np.int64), weights])
-    matches = [match for match in match_labels(images, len(LABELS)) if match.objects.sum()]
+    drawn = drawn_rounds(images, _ROUNDS)
     scores = np.array([image.score for image in images], np.float64)
     benign = np.array([not len(image.truth_ids) for image in images], bool)
-    armed = np.array([bool(np.isin(image.truth_ids, _FIREARMS).any()) for image in images], bool)
+    armed = np.array([holds_firearm(image) for image in images], bool)
     kept = benign | armed
-
-    def map50(row: IntArray) -> float:
-        return float(np.mean([average_precision(match, row)[0] for match in matches])) if matches else float("nan")
-
-    found = {"map50": np.array([map50(row) for row in weights])}
+    found = {"map50": map50_rounds(images, drawn)}
     for fpr in _FPRS:
         found[f"firearm recall at {fpr:.0%}"] = np.array(
-            [weighted_recall(scores[kept], armed[kept], row[kept], fpr) for row in weights]
+            [weighted_recall(scores[kept], armed[kept], row[kept], fpr) for row in drawn]
         )
     return found
 

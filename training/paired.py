@@ -23,7 +23,15 @@ from training.metrics import (
     parcel_weights,
 )
 
-__all__ = ["firearms_and_benign", "map50_row", "recall_table", "with_firearm"]
+__all__ = [
+    "drawn_rounds",
+    "firearms_and_benign",
+    "holds_firearm",
+    "map50_rounds",
+    "map50_row",
+    "recall_table",
+    "with_firearm",
+]
 
 _FPRS: Final = tuple(fpr for fpr in FPRS if fpr > 0.01)
 _ROUNDS: Final = 1000
@@ -40,7 +48,7 @@ def recall_table(before: Sequence[ScoredImage], after: Sequence[ScoredImage]) ->
     table: dict[str, Any] = {"with_threat": int(threat.sum()), "without_threat": int((~threat).sum())}
     if not threat.any() or threat.all():
         return table
-    drawn = _drawn(before)
+    drawn = drawn_rounds(before)
     rows = [_recalls(images, threat, drawn) for images in (before, after)]
     for index, name in enumerate([*(f"{fpr:.0%}" for fpr in _FPRS), "mean"]):
         table[name] = _row(*(row[:, index] for row in rows))
@@ -49,14 +57,19 @@ def recall_table(before: Sequence[ScoredImage], after: Sequence[ScoredImage]) ->
 
 def map50_row(before: Sequence[ScoredImage], after: Sequence[ScoredImage]) -> dict[str, dict[str, float]]:
     """Return mAP50 over the labels that the images hold, before, after and their difference; empty without objects."""
-    drawn = _drawn(before)
-    means = [_map50(images, drawn) for images in (before, after)]
+    drawn = drawn_rounds(before)
+    means = [map50_rounds(images, drawn) for images in (before, after)]
     return _row(*means) if np.isfinite(means[0][0]) else {}
+
+
+def holds_firearm(image: ScoredImage) -> bool:
+    """Return whether a firearm is in the image."""
+    return bool(np.isin(image.truth_ids, _FIREARMS).any())
 
 
 def with_firearm(images: Sequence[ScoredImage]) -> list[ScoredImage]:
     """Return the images that hold a firearm."""
-    return [image for image in images if np.isin(image.truth_ids, _FIREARMS).any()]
+    return [image for image in images if holds_firearm(image)]
 
 
 def firearms_and_benign(images: Sequence[ScoredImage]) -> list[ScoredImage]:
@@ -64,9 +77,9 @@ def firearms_and_benign(images: Sequence[ScoredImage]) -> list[ScoredImage]:
     return with_firearm(images) + [image for image in images if not len(image.truth_ids)]
 
 
-def _drawn(images: Sequence[ScoredImage]) -> IntArray:
+def drawn_rounds(images: Sequence[ScoredImage], rounds: int = _ROUNDS) -> IntArray:
     """Return (rounds + 1, images): how often each counts; the first row is the data as they are."""
-    weights = parcel_weights([image.parcel_id for image in images], _ROUNDS, 0)
+    weights = parcel_weights([image.parcel_id for image in images], rounds, 0)
     return np.vstack([np.ones(len(images), np.int64), weights])
 
 
@@ -77,7 +90,7 @@ def _recalls(images: Sequence[ScoredImage], threat: Any, drawn: IntArray) -> Flo
     return np.column_stack([values, values.mean(axis=1)])
 
 
-def _map50(images: Sequence[ScoredImage], drawn: IntArray) -> FloatArray:
+def map50_rounds(images: Sequence[ScoredImage], drawn: IntArray) -> FloatArray:
     """Return (rounds,) mean average precision at half overlap; NaN where no object was drawn."""
     matches = [replace(match, hit=match.hit[:1]) for match in match_labels(images, len(LABELS)) if match.objects.any()]
     values = np.array([[average_precision(match, row)[0] for match in matches] for row in drawn])
