@@ -99,8 +99,8 @@ class Admission:
             reason = f"{self._in_work} scans are in work and no more fit"
         elif self.expected_ms - self._storing_ms <= _USABLE * (left_ms - self.reserve_ms(left_ms)):
             return True
-        elif self._put_off + self._left_over() < self._queue_limit:
-            return False
+        elif self._put_off * self._storing_ms < left_ms / 2 and self._put_off + self._left_over() < self._queue_limit:
+            return False  # those that are put off at the same time must be stored in time
         else:
             reason = f"{self._in_work} scans are in work and one more would take {self.expected_ms:.0f} ms"
         wait_s = math.ceil(self.expected_ms / 1e3)

@@ -49,6 +49,7 @@ from serving.settings import Settings
 from serving.store.images import ImageStore
 from serving.store.scans import NewScan, ScanStore
 from serving.tracing import Tracing
+from serving.turns import Turns
 
 __all__ = ["Screening", "same_scan"]
 
@@ -97,19 +98,22 @@ class Screening:
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="header")
         self._decoders = ThreadPoolExecutor(max(2, settings.sessions), thread_name_prefix="decode")
         # Threads of its own, so that nobody who looks at pictures holds up an answer.
-        self._writers = ThreadPoolExecutor(4, thread_name_prefix="store")
+        self._writers = ThreadPoolExecutor(store.database.writers, thread_name_prefix="store")
+        self._turns = Turns(store.database.writers + 1)  # no writer waits until the loop has called the next one
+        self._lookups = ThreadPoolExecutor(2, thread_name_prefix="lookup")
         self._keeper = ImageKeeper(images)
         self._open_pixels = 0
 
     def close(self) -> None:
         """Wait for the last reading, decoding and writing."""
         self._keeper.close()
-        for executor in (self._readers, self._decoders, self._writers):
+        for executor in (self._readers, self._decoders, self._writers, self._lookups):
             executor.shutdown(wait=True)
 
     async def first_answer(self, idempotency_key: str) -> tuple[str, str] | None:
         """Return the request hash and the answer's text of the scan that first used a key."""
-        return await self._write(partial(self._store.first_answer, idempotency_key))
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._lookups, self._store.first_answer, idempotency_key)
 
     async def screen(
         self, posted: PostedScan, clock: Clock, idempotency_key: str | None, *, test: bool = False
@@ -180,7 +184,9 @@ class Screening:
             late=unfinished,
         )
         with storing():
-            first = await self._write(partial(self._store.add, new, partial(self._put_again, posted.views)))
+            add = partial(self._store.add, new, partial(self._put_again, posted.views))
+            async with self._turns.turn(clock.started + clock.budget_ms / 1e3):
+                first = await asyncio.get_running_loop().run_in_executor(self._writers, add)
         if first is not None:
             return same_scan(first, posted), True
         self._admission.stored(clock.elapsed_ms() - read_ms)
@@ -198,9 +204,6 @@ class Screening:
     def _put_again(self, views: Sequence[PostedView], sha256: str) -> None:
         view = next(view for view in views if view.sha256 == sha256)
         self._images.put(sha256, view.data, again=True)
-
-    async def _write(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._writers, work)
 
     async def _headers(self, views: Sequence[PostedView]) -> list[Header]:
         """Read what the files say about themselves; milliseconds, so it is done whatever the budget."""

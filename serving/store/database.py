@@ -7,6 +7,7 @@ What SQLite and PostgreSQL need to mean the same: a reader sees one snapshot (WA
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -27,8 +28,12 @@ __all__ = ["Database"]
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _CONNECT_S: Final = 5
+# SQLite's own checkpoint is made by whoever writes so many pages, while others wait: only where ours have failed.
+_LAST_CHECKPOINT_PAGES: Final = 32_000  # 125 MiB
+_CHECKPOINT_EVERY_S: Final = 1.0
 # Any number that no other program on the same database takes for its own.
 _MIGRATION_LOCK: Final = 0x7061_7263_656C
+_log = logging.getLogger("parcelray.serving")
 
 
 class Database:
@@ -47,6 +52,7 @@ class Database:
         self._engine = _engine(url)
         self._reader = self._engine
         self._turn: AbstractContextManager[object] = nullcontext()
+        self._checkpoints: _Checkpoints | None = None
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _on_connect)
             event.listen(self._engine, "begin", _on_begin)
@@ -61,9 +67,18 @@ class Database:
         except BaseException:
             self._engine.dispose()
             raise
+        if self._engine.dialect.name == "sqlite":
+            self._checkpoints = _Checkpoints(self._engine)
+
+    @property
+    def writers(self) -> int:
+        """How many threads may be of use to write at the same time; with SQLite they would only hand on the turn."""
+        return 4 if self._checkpoints is None else 1
 
     def close(self) -> None:
         """Close every connection."""
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         self._engine.dispose()
 
     @contextmanager
@@ -77,8 +92,45 @@ class Database:
         """Give a session whose changes are durable when the block ends without an error."""
         with self._turn, Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
+        if self._checkpoints is not None:
+            self._checkpoints.due.set()
         for tell in self.on_write:
             tell(session.info)
+
+
+class _Checkpoints:
+    """Moves what was written from SQLite's log into the database file, beside the writers instead of in their time.
+
+    What is committed is durable in the log; who commits need not wait for the file.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.due = threading.Event()
+        self._engine = engine
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Wait for the one that is being made; closing the last connection makes another."""
+        self._closing.set()
+        self.due.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._closing.wait(_CHECKPOINT_EVERY_S):
+            self.due.wait()
+            self.due.clear()
+            if self._closing.is_set():
+                return
+            try:
+                connection = self._engine.raw_connection()
+                try:
+                    connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+                finally:
+                    connection.close()
+            except Exception:  # noqa: BLE001 - a full disk, say: whoever writes is told of it
+                _log.warning("no checkpoint could be made; the log of the database grows until one can")
 
 
 def _engine(url: str) -> Engine:
@@ -92,7 +144,14 @@ def _on_connect(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN40
     # SQLAlchemy, not the driver, says BEGIN: the driver's own would be deferred, and two writers could deadlock.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+    for pragma in (
+        "busy_timeout=10000",
+        "journal_mode=WAL",
+        f"wal_autocheckpoint={_LAST_CHECKPOINT_PAGES}",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

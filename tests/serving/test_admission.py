@@ -74,6 +74,18 @@ def test_no_more_are_put_off_than_may_wait() -> None:
             hall.admission.check(250)
 
 
+def test_no_more_are_put_off_at_the_same_time_than_can_be_stored_in_time() -> None:
+    hall = Hall(queue_limit=50)
+    hall.leave_every(0.1)
+    for _ in range(200):
+        hall.admission.stored(30.0)
+    with hall.fill(3), ExitStack() as putting_off:
+        for _ in range(5):  # the fifth waits for four, 120 ms
+            assert not putting_off.enter_context(hall.admission.place(250))
+        with pytest.raises(OverloadedError):
+            hall.admission.check(250)
+
+
 def test_a_full_queue_refuses_whatever_the_budget_and_says_when_to_come_again() -> None:
     hall = Hall(sessions=2, queue_limit=3)
     hall.leave_every(0.0)
