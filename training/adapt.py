@@ -189,7 +189,7 @@ def _run(out: Path, options: AdaptOptions, card: ModelCard) -> RunConfig:
 
 def _network_of(weights: Path) -> str:
     """Return the name of the network that weights are of; what cannot be read is refused before the long steps."""
-    from training.adapter import load_network  # noqa: PLC0415 - seconds of imports
+    from training.networks import load_network  # noqa: PLC0415 - seconds of imports
 
     return Path(load_network(weights).yaml["yaml_file"]).stem
 

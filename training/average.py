@@ -24,7 +24,7 @@ def average(out: Path, sources: Sequence[Path]) -> Path:
         ExportError: a source is neither a weights file nor the folder of a run.
         WeightsError: the networks differ, or a folder is wanted and no source is the folder of a run.
     """
-    from training.adapter import save_slim  # noqa: PLC0415 - seconds of imports
+    from training.networks import save_slim  # noqa: PLC0415 - seconds of imports
 
     weights = [weights_of(source) for source in sources]
     target = out if out.suffix == ".pt" else out / "weights" / "last.pt"

@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     export(source, arguments.out, options)
     if arguments.weights_out is not None:
-        from training.adapter import save_slim
+        from training.networks import save_slim
 
         arguments.weights_out.parent.mkdir(parents=True, exist_ok=True)
         save_slim([weights_of(source)], arguments.weights_out)

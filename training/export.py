@@ -34,7 +34,7 @@ def export(source: Path, out: Path, options: ExportOptions, say: Say = print) ->
         ExportError: the exporter failed, or its network does not compute what the weights compute.
         CatalogueError: the catalogue cannot be used.
     """
-    from training.adapter import export_onnx, load_network, raw_output  # noqa: PLC0415 - seconds of imports
+    from training.networks import export_onnx, load_network, raw_output  # noqa: PLC0415 - seconds of imports
 
     weights, run, versions = _source(source)
     network = load_network(weights)

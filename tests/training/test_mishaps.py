@@ -103,7 +103,7 @@ def test_a_killed_run_ends_like_one_that_was_not(make_shapes: Make, tmp_path: Pa
 
 
 def test_a_full_disk_ends_the_run_with_the_last_checkpoint_whole(shapes: Catalogue, tmp_path: Path) -> None:
-    from training.adapter import load_network
+    from training.networks import load_network
 
     run, out = write_run(tmp_path, shapes, epochs=200), tmp_path / "out"
     process = start(run)

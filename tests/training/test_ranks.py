@@ -51,7 +51,7 @@ def test_devices_that_cannot_train_together_are_refused(change: dict[str, object
 
 
 def test_two_processes_train_one_network_and_go_on_after_a_stop(shapes: Catalogue, tmp_path: Path) -> None:
-    from training.adapter import load_network
+    from training.networks import load_network
 
     settings = {
         "name": "together",

@@ -131,9 +131,10 @@ def test_a_stranger_measures_it_and_the_card_takes_the_report(exported: Path, sh
 def test_kept_weights_are_those_of_the_run_and_start_another(
     exported: Path, trained: Path, shapes: Catalogue, tmp_path: Path
 ) -> None:
-    from training.adapter import Trainer, load_network
+    from training.adapter import Trainer
     from training.config import parse_run
     from training.labelled import load_run_data
+    from training.networks import load_network
 
     slim = exported / "slim.pt"
     assert slim.stat().st_size < 15e6
@@ -158,7 +159,7 @@ def test_an_average_lies_between_its_sources(
 ) -> None:
     import torch
 
-    from training.adapter import load_network, save_slim
+    from training.networks import load_network, save_slim
 
     one, two = exported / "slim.pt", tmp_path / "two.pt"
     network = torch.load(one, weights_only=False)
@@ -179,7 +180,7 @@ def test_an_average_lies_between_its_sources(
 
 
 def test_bytes_that_are_no_weights_are_refused(tmp_path: Path) -> None:
-    from training.adapter import load_network
+    from training.networks import load_network
 
     (tmp_path / "x.pt").write_bytes(os.urandom(200))
     with pytest.raises(WeightsError, match="not weights of a ParcelRay run"):
