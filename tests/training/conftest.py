@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 from datasets.catalogue import Catalogue, CatalogueInfo, write_catalogue
 from datasets.records import ImageRecord
@@ -52,6 +53,36 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
 def make_shapes() -> Callable[..., Catalogue]:
     """Return the maker of such catalogues."""
     return make_catalogue
+
+
+def write_tiny_run(folder: Path, *catalogues: Path, **values: object) -> Path:
+    """Write `run.yaml` of a training of seconds into a folder; a value of None leaves that key out."""
+    settings = {
+        "name": "tiny",
+        "catalogues": list(map(str, catalogues)),
+        "out": str(folder / "out"),
+        "imgsz": 64,
+        "batch": 4,
+        "nbs": 4,
+        "epochs": 4,
+        "epoch_images": 8,
+        "val_every": 4,
+        "val_images": 4,
+        "workers": 0,
+        "threads": 1,
+        "plots": False,
+        "bf16": False,
+    } | values
+    folder.mkdir(exist_ok=True)
+    run = folder / "run.yaml"
+    run.write_text(yaml.safe_dump({key: value for key, value in settings.items() if value is not None}))
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_run() -> Callable[..., Path]:
+    """Return the writer of such a `run.yaml`."""
+    return write_tiny_run
 
 
 @pytest.fixture

@@ -23,29 +23,7 @@ from training.labelled import load_run_data
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).parents[2]
 Make = Callable[..., Catalogue]
-
-
-def write_run(folder: Path, catalogue: Catalogue, **values: object) -> Path:
-    settings = {
-        "name": "tiny",
-        "catalogues": [str(catalogue.folder)],
-        "out": str(folder / "out"),
-        "imgsz": 64,
-        "batch": 4,
-        "nbs": 4,
-        "epochs": 4,
-        "epoch_images": 8,
-        "val_every": 4,
-        "val_images": 4,
-        "workers": 0,
-        "threads": 1,
-        "plots": False,
-        "bf16": False,
-        **values,
-    }
-    folder.mkdir(exist_ok=True)
-    (folder / "run.yaml").write_text(yaml.safe_dump(settings))
-    return folder / "run.yaml"
+WriteRun = Callable[..., Path]
 
 
 def start(run: Path, *options: str) -> subprocess.Popen[str]:
@@ -53,13 +31,13 @@ def start(run: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def test_damaged_images_are_named_and_left_out(make_shapes: Make, tmp_path: Path) -> None:
+def test_damaged_images_are_named_and_left_out(make_shapes: Make, tmp_path: Path, tiny_run: WriteRun) -> None:
     catalogue = make_shapes(tmp_path / "c")
     broken, missing, resized, *_ = (catalogue.path_of(record) for record in catalogue.images("train"))
     broken.write_bytes(broken.read_bytes()[:-40])
     missing.unlink()
     cv2.imwrite(str(resized), np.zeros((48, 48, 3), np.uint8))
-    run = write_run(tmp_path / "r", catalogue, epochs=1)
+    run = tiny_run(tmp_path / "r", catalogue.folder, epochs=1)
     data = load_run_data(parse_run(yaml.safe_load(run.read_text())))
     assert set(data.skipped) == {str(broken), str(missing), str(resized)}
     assert "48 x 48 pixels, the catalogue says 96 x 96" in data.skipped[str(resized)]
@@ -75,13 +53,13 @@ def test_damaged_images_are_named_and_left_out(make_shapes: Make, tmp_path: Path
 
 
 @pytest.mark.timeout(900)
-def test_a_killed_run_ends_like_one_that_was_not(make_shapes: Make, tmp_path: Path) -> None:
+def test_a_killed_run_ends_like_one_that_was_not(make_shapes: Make, tmp_path: Path, tiny_run: WriteRun) -> None:
     shapes = make_shapes(tmp_path / "c", count=72)
     weights = str(ROOT / "training" / "weights" / "parcelray-nano-9.pt")
     values = {"imgsz": 96, "batch": 8, "nbs": 8, "epochs": 14, "epoch_images": 48, "val_every": 14, "val_images": 24}
     ends = []
     for name, kills in (("whole", 0), ("killed", 2)):
-        run = write_run(tmp_path / name, shapes, lr0=0.002, weights=weights, **values)
+        run = tiny_run(tmp_path / name, shapes.folder, lr0=0.002, weights=weights, **values)
         for kill in range(kills):
             process = start(run, "--go-on")
             while Progress.load(tmp_path / name / "out" / "progress.json").epochs_done < 4 * (kill + 1):
@@ -102,10 +80,12 @@ def test_a_killed_run_ends_like_one_that_was_not(make_shapes: Make, tmp_path: Pa
     assert killed["train/cls_loss"] == pytest.approx(whole["train/cls_loss"], abs=0.3)
 
 
-def test_a_full_disk_ends_the_run_with_the_last_checkpoint_whole(shapes: Catalogue, tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_run_with_the_last_checkpoint_whole(
+    shapes: Catalogue, tmp_path: Path, tiny_run: WriteRun
+) -> None:
     from training.networks import load_network
 
-    run, out = write_run(tmp_path, shapes, epochs=200), tmp_path / "out"
+    run, out = tiny_run(tmp_path, shapes.folder, epochs=200), tmp_path / "out"
     process = start(run)
     while Progress.load(out / "progress.json").epochs_done < 1:
         assert process.poll() is None, process.communicate()[0]
@@ -125,9 +105,11 @@ def test_a_full_disk_ends_the_run_with_the_last_checkpoint_whole(shapes: Catalog
     assert not list((out / "weights").glob("*.partial"))
 
 
-def test_fresh_renders_are_trained_on_and_go_on_after_a_kill(shapes: Catalogue, tmp_path: Path) -> None:
+def test_fresh_renders_are_trained_on_and_go_on_after_a_kill(
+    shapes: Catalogue, tmp_path: Path, tiny_run: WriteRun
+) -> None:
     fresh = {"recipe": "train", "parcels": 4, "share": 0.5, "seed": 5}
-    run, out = write_run(tmp_path, shapes, epochs=10_000, fresh=fresh), tmp_path / "out"
+    run, out = tiny_run(tmp_path, shapes.folder, epochs=10_000, fresh=fresh), tmp_path / "out"
     process = start(run)
     while not (out / "fresh/0001/catalogue.json").exists() or not (out / "weights/last.pt").exists():
         assert process.poll() is None, process.communicate()[0]
@@ -152,8 +134,10 @@ def test_fresh_renders_are_trained_on_and_go_on_after_a_kill(shapes: Catalogue, 
     assert len(list((out / "fresh").glob("[0-9]*"))) <= 3, "batches that were used are deleted"
 
 
-def test_a_recipe_that_cannot_be_rendered_ends_the_run_with_its_message(shapes: Catalogue, tmp_path: Path) -> None:
-    process = start(write_run(tmp_path, shapes, fresh={"recipe": "no-such-recipe"}))
+def test_a_recipe_that_cannot_be_rendered_ends_the_run_with_its_message(
+    shapes: Catalogue, tmp_path: Path, tiny_run: WriteRun
+) -> None:
+    process = start(tiny_run(tmp_path, shapes.folder, fresh={"recipe": "no-such-recipe"}))
     said, _ = process.communicate(timeout=200)
     assert process.returncode == 2
     assert "the next batch cannot be rendered" in said

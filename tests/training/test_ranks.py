@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from datasets.catalogue import Catalogue
 from training.budget import Progress
@@ -50,26 +49,14 @@ def test_devices_that_cannot_train_together_are_refused(change: dict[str, object
         parse_run({**run, **change})
 
 
-def test_two_processes_train_one_network_and_go_on_after_a_stop(shapes: Catalogue, tmp_path: Path) -> None:
+def test_two_processes_train_one_network_and_go_on_after_a_stop(
+    shapes: Catalogue, tmp_path: Path, tiny_run: Callable[..., Path]
+) -> None:
     from training.networks import load_network
 
-    settings = {
-        "name": "together",
-        "catalogues": [str(shapes.folder)],
-        "out": str(tmp_path / "out"),
-        "imgsz": 64,
-        "batch": 4,
-        "nbs": 4,
-        "hours": 10.0,
-        "epoch_images": 8,
-        "val_every": 1,
-        "workers": 0,
-        "threads": 1,
-        "device": "cpu,cpu",
-    }
-    (tmp_path / "run.yaml").write_text(yaml.safe_dump(settings))
+    run = tiny_run(tmp_path, shapes.folder, device="cpu,cpu", hours=10.0, epochs=None, val_every=1, plots=True)
     out = tmp_path / "out"
-    first = start(tmp_path / "run.yaml")
+    first = start(run)
     while Progress.load(out / "progress.json").epochs_done < 1:
         assert first.poll() is None, first.communicate()[0]
         time.sleep(0.1)
@@ -79,7 +66,7 @@ def test_two_processes_train_one_network_and_go_on_after_a_stop(shapes: Catalogu
     assert said.count("stopped; go on with --resume") == 1
     stopped = Progress.load(out / "progress.json")
 
-    second = start(tmp_path / "run.yaml", "--hours", str((stopped.elapsed_s + 5) / 3600))
+    second = start(run, "--hours", str((stopped.elapsed_s + 5) / 3600))
     said, _ = second.communicate(timeout=400)
     assert second.returncode == 0, said
     assert said.count("finished: ") == 1

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -26,21 +27,6 @@ from training.steps import load_steps
 pytestmark = [pytest.mark.torch, pytest.mark.timeout(900)]  # seven commands, some of them twice
 ROOT = Path(__file__).parents[2]
 REPEAT = sorted((ROOT / "training" / "repeat").glob("*.yaml"))
-RUN = {
-    "name": "tiny",
-    "catalogues": {"a": 0.5, "b": 0.5},
-    "imgsz": 64,
-    "batch": 4,
-    "nbs": 4,
-    "epochs": 4,
-    "epoch_images": 8,
-    "val_every": 4,
-    "val_images": 4,
-    "workers": 0,
-    "threads": 1,
-    "plots": False,
-    "bf16": False,
-}
 # Half of these parcels hold nothing, so that thresholds and false alarms have something to go by.
 RECIPE = {
     "name": "half",
@@ -70,12 +56,11 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, tiny_run: Callable[..., Path]) -> Path:
     """Return the folder of a model made by steps that were killed while rendering and stopped while training."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "half.yaml").write_text(yaml.safe_dump(RECIPE))
-    run = {**RUN, "catalogues": {str(folder / "a"): 0.5, str(folder / "b"): 0.5}, "out": str(folder / "run")}
-    (folder / "run.yaml").write_text(yaml.safe_dump(run))
+    tiny_run(folder, catalogues={str(folder / "a"): 0.5, str(folder / "b"): 0.5}, out=str(folder / "run"))
     steps = [
         f"catalogue render {folder}/a --recipe {folder}/half.yaml --seed 4 --count {{count}}",
         f"catalogue render {folder}/b --recipe {folder}/half.yaml --seed 3 --count {{count}}",

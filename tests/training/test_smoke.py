@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from datasets.catalogue import Catalogue
 from detector.detector import Detector
@@ -39,26 +39,12 @@ def wait_for_epoch(process: subprocess.Popen[str], out: Path, epochs: int) -> No
 
 
 @pytest.fixture(scope="module")
-def trained(shapes: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(shapes: Catalogue, tmp_path_factory: pytest.TempPathFactory, tiny_run: Callable[..., Path]) -> Path:
     """Return the folder of a run that was killed, resumed, stopped and resumed to its end."""
     folder = tmp_path_factory.mktemp("run")
-    out, run = folder / "out", folder / "run.yaml"
-    settings = {
-        "name": "smoke",
-        "catalogues": [str(shapes.folder)],
-        "out": str(out),
-        "imgsz": 96,
-        "smallest_imgsz": 64,
-        "batch": 4,
-        "nbs": 4,
-        "hours": 10.0,
-        "epoch_images": 8,
-        "val_every": 2,
-        "workers": 0,
-        "threads": 1,
-        "plots": False,
-    }
-    run.write_text(yaml.safe_dump(settings))
+    out = folder / "out"
+    length = {"hours": 10.0, "epochs": None, "val_every": 2}
+    run = tiny_run(folder, shapes.folder, name="smoke", imgsz=96, smallest_imgsz=64, **length)
 
     first = start(run)
     wait_for_epoch(first, out, 2)
