@@ -58,7 +58,7 @@ GREY_LANDMARKS: Final = Landmarks(
 _GAMMAS, _BLACKS = tuple(np.linspace(0.45, 0.95, 16)), tuple(np.geomspace(3.0, 14.0, 32))
 _GREY_GAMMAS, _LOG_SHARES = tuple(np.geomspace(0.6, 2.6, 12)), (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 _GREY_BLACKS, _WINDOW_LOWS, _WINDOW_HIGHS = (3.2, 4.5, 6.0), (-0.08, -0.02, 0.03), (0.6, 0.7, 0.8, 0.9, 1.0)
-_SHARPEN, _GREY_SHARPEN, _LOCAL_CONTRAST, _AIR = 0.8, 0.4, 0.11, 0.01
+_SHARPEN, _GREY_SHARPEN, _LOCAL_CONTRAST, _AIR = 0.8, 0.4, 0.11, 0.015
 _DENSE_FROM: Final = 3.6  # mean attenuation from which a display decides by itself what hue dense matter has
 _DENSE_INDICES: Final = (0.7, 2.0)
 _DARKEST, _SCATTERS = 99.9, (0.002, 0.02)
@@ -140,7 +140,7 @@ def _colour_look(look: Look, scans: Sequence[Scan]) -> tuple[Look, list[str]]:
     index, level = read_table(pixels, table)
     candidates = [(gamma, black) for gamma in _GAMMAS for black in _BLACKS]
     tones = np.linspace(0.0, 1.0, _LEVELS)
-    curves = np.stack([black * tones ** (1.0 / gamma) for gamma, black in candidates])
+    curves = np.stack([np.where(tones > 0, _AIR + black * tones ** (1.0 / gamma), 0.0) for gamma, black in candidates])
     choice = choose_curve(curves, np.bincount(level, minlength=_LEVELS), COLOUR_LANDMARKS)
     gamma, black = candidates[choice.index]
     table = replace(table, gamma=gamma, black_attenuation=black, air_attenuation=_AIR)
