@@ -57,7 +57,7 @@ GREY_LANDMARKS: Final = Landmarks(
 # What known scanners use.
 _GAMMAS, _BLACKS = tuple(np.linspace(0.45, 0.95, 16)), tuple(np.geomspace(3.0, 14.0, 32))
 _GREY_GAMMAS, _LOG_SHARES = tuple(np.geomspace(0.6, 2.6, 12)), (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
-_GREY_BLACKS, _WINDOW_LOWS, _WINDOW_HIGHS = (3.2, 4.5, 6.0), (-0.08, -0.02, 0.03), (0.6, 0.7, 0.8, 0.9, 1.0)
+_GREY_BLACKS, _WINDOW_LOWS, _WINDOW_HIGHS = (3.2, 4.5, 6.0), (-0.08, -0.02, 0.03), (0.7, 0.8, 0.9)
 _SHARPEN, _GREY_SHARPEN, _LOCAL_CONTRAST, _AIR = 0.8, 0.4, 0.11, 0.015
 _DENSE_FROM: Final = 3.6  # mean attenuation from which a display decides by itself what hue dense matter has
 _DENSE_INDICES: Final = (0.7, 2.0)
@@ -67,7 +67,7 @@ _MEDIAN_PX: Final = 5
 _PIXELS_A_SCAN: Final = 8000
 _LUMA: Final = np.array([0.299, 0.587, 0.114])
 _PHOTONS: Final = (1500.0, 200_000.0)
-_BURNT_OUT: Final = 254
+_WHITE, _NEARLY_WHITE, _GRAINY = 255, 250, 0.25
 _BLOCK: Final = 8
 _MIDDLE_PX: Final = 512  # of each side is enough to see the grain
 _FLATTEST: Final = 15
@@ -180,7 +180,7 @@ def _floor(attenuation: NDArray[np.float64]) -> Sensor:
 def _grey_look(look: Look, scans: Sequence[Scan]) -> tuple[Look, list[str]]:
     values = _sampled(scans)[:, 0].astype(np.int64)
     air = int(_background(np.repeat(values[:, None], 3, axis=1))[0])
-    tables = list(_grey_candidates(air))
+    tables = list(_grey_candidates(air, burnt_out=_is_burnt_out(values)))
     curves = np.stack([levels_of(table)[::-1] for table in tables])
     choice = choose_curve(curves, np.bincount(values, minlength=_LEVELS)[::-1], GREY_LANDMARKS)
     told = [
@@ -191,13 +191,18 @@ def _grey_look(look: Look, scans: Sequence[Scan]) -> tuple[Look, list[str]]:
     return replace(look, display=tables[choice.index], sensor=_floor(curves[choice.index][_LEVELS - 1 - values])), told
 
 
-def _grey_candidates(air: int) -> Iterator[GreyTable]:
+def _is_burnt_out(values: NDArray[np.int64]) -> bool:
+    """Return whether thin matter may be white with the open beam, whose grain then does not show either."""
+    white = np.count_nonzero(values >= _WHITE)
+    return np.count_nonzero(values >= _NEARLY_WHITE) < (1.0 + _GRAINY) * white
+
+
+def _grey_candidates(air: int, *, burnt_out: bool) -> Iterator[GreyTable]:
     """Yield tables of known scanners under which the open beam has this grey."""
     for gamma, share, black, low in itertools.product(_GREY_GAMMAS, _LOG_SHARES, _GREY_BLACKS, _WINDOW_LOWS):
         table = GreyTable(log_share=share, black_attenuation=black, gamma=gamma, sharpen=_GREY_SHARPEN)
-        if air < _BURNT_OUT:
-            yield replace(table, window=(low, low + (1.0 - low) * (air / 255.0) ** (-1.0 / gamma)))
-        else:
+        yield replace(table, window=(low, low + (1.0 - low) * (air / 255.0) ** (-1.0 / gamma)))
+        if burnt_out:
             yield from (replace(table, window=(low, high)) for high in _WINDOW_HIGHS)
 
 

@@ -27,6 +27,8 @@ _SURE: Final = (0.05, 0.95)
 _ASKED: Final = 1.0  # the attenuation at which the choice is said to be so and so sure
 _SITES_ALIKE: Final = 0.87  # correlation of neighbouring landmarks over sites
 _LEAST: Final = 1e-3
+_BURNT_OUT: Final = 2  # of the tones: as far as compression spreads the lightest
+_DARKEST: Final = 1.15  # the densest matter there is, in the attenuation at the last landmark
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,8 @@ def choose_curve(curves: Double, pixels: NDArray[np.integer], landmarks: Landmar
         pixels: (L,) how many pixels of the scans have each tone.
         landmarks: of parcels.
     """
-    wanted = np.log(landmarks.attenuations)
-    apart = np.abs(np.subtract.outer(range(len(wanted)), range(len(wanted))))
     spread = np.array(landmarks.spread)
+    apart = np.abs(np.subtract.outer(range(len(spread)), range(len(spread))))
     certain = np.linalg.inv(_SITES_ALIKE**apart * np.outer(spread, spread))
     misses = np.stack([_miss(curve, pixels, landmarks) for curve in curves])
     unlikely = np.einsum("ci,ij,cj->c", misses, certain, misses) / 2
@@ -81,9 +82,19 @@ def choose_curve(curves: Double, pixels: NDArray[np.integer], landmarks: Landmar
 
 def _miss(curve: Double, pixels: NDArray[np.integer], landmarks: Landmarks) -> Double:
     """Return by how much (K,) the logarithms of the attenuations at the landmarks' shares differ from those wanted."""
-    matter = np.where(curve > AIR_BELOW, pixels, 0)
+    # Where the lightest tones stand for more than air, thin matter is burnt out and the rest is a part of all matter.
+    least = max(float(curve[_BURNT_OUT]), AIR_BELOW)
+    matter = np.where(curve > least, pixels, 0)
     below = np.cumsum(matter) / max(int(matter.sum()), 1)
     tone = np.minimum(np.searchsorted(below, landmarks.shares), len(curve) - 1)
-    miss = np.log(np.maximum(curve[tone], _LEAST)) - np.log(landmarks.attenuations)
+    miss = np.log(np.maximum(curve[tone], _LEAST)) - _wanted(least, landmarks)
     # The darkest tone stands for its own attenuation and all above.
     return np.where(tone >= len(curve) - 1, np.maximum(miss, 0.0), miss)
+
+
+def _wanted(least: float, landmarks: Landmarks) -> Double:
+    """Return the logarithms (K,) of the attenuations below which the shares of the matter above `least` lie."""
+    shares = np.array([0.0, *landmarks.shares, 1.0])
+    logs = np.log([AIR_BELOW, *landmarks.attenuations, landmarks.attenuations[-1] * _DARKEST])
+    missing = np.interp(np.log(least), logs, shares)
+    return np.interp(missing + (1.0 - missing) * shares[1:-1], shares, logs)
