@@ -61,7 +61,7 @@ _GREY_BLACKS, _WINDOW_LOWS, _WINDOW_HIGHS = (3.2, 4.5, 6.0), (-0.08, -0.02, 0.03
 _SHARPEN, _GREY_SHARPEN, _LOCAL_CONTRAST, _AIR = 0.8, 0.4, 0.11, 0.015
 _DENSE_FROM: Final = 3.6  # mean attenuation from which a display decides by itself what hue dense matter has
 _DENSE_INDICES: Final = (0.7, 2.0)
-_DARKEST, _SCATTERS = 99.9, (0.002, 0.02)
+_DARKEST, _OF_SCATTER, _SCATTERS = 99.9, 0.7, (0.002, 0.02)
 _LEAST_PIXELS: Final = 400
 _MEDIAN_PX: Final = 5
 _PIXELS_A_SCAN: Final = 8000
@@ -172,8 +172,8 @@ def _dense_index(pixels: NDArray[np.uint8], level: NDArray[np.int64], table: Col
 
 
 def _floor(attenuation: NDArray[np.float64]) -> Sensor:
-    """Return the sensor whose scatter is all that the darkest parcels let through."""
-    scatter = float(np.clip(np.exp(-np.percentile(attenuation, _DARKEST)), *_SCATTERS))
+    """Return the sensor whose scatter is most of what the darkest parcels let through."""
+    scatter = float(np.clip(_OF_SCATTER * np.exp(-np.percentile(attenuation, _DARKEST)), *_SCATTERS))
     return Sensor(scatter=scatter, haze=0.0)
 
 
