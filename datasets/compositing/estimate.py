@@ -22,7 +22,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from math import exp
 from pathlib import Path
+from statistics import NormalDist
 from typing import Final
 
 import cv2
@@ -55,13 +57,15 @@ GREY_LANDMARKS: Final = Landmarks(
     _SHARES, (0.080, 0.137, 0.328, 1.05, 2.20, 2.96, 3.34), (0.39, 0.54, 0.58, 0.60, 0.34, 0.39, 0.47)
 )
 # What known scanners use.
-_GAMMAS, _BLACKS = tuple(np.linspace(0.45, 0.95, 16)), tuple(np.geomspace(3.0, 14.0, 32))
+_GAMMAS = tuple(0.65 * exp(0.28 * NormalDist().inv_cdf(share)) for share in np.linspace(0.025, 0.975, 20))
+_BLACKS = tuple(np.geomspace(3.0, 14.0, 32))
 _GREY_GAMMAS, _LOG_SHARES = tuple(np.geomspace(0.6, 2.6, 12)), (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 _GREY_BLACKS, _WINDOW_LOWS, _WINDOW_HIGHS = (3.2, 4.5, 6.0), (-0.08, -0.02, 0.03), (0.7, 0.8, 0.9)
 _SHARPEN, _GREY_SHARPEN, _LOCAL_CONTRAST, _AIR = 0.8, 0.4, 0.11, 0.015
 _DENSE_FROM: Final = 3.6  # mean attenuation from which a display decides by itself what hue dense matter has
 _DENSE_INDICES: Final = (0.7, 2.0)
-_DARKEST, _OF_SCATTER, _SCATTERS = 99.9, 0.7, (0.002, 0.02)
+_MOST_METAL: Final = 90  # per cent of dense pixels show no heavier material; the rest is noise
+_DARKEST, _OF_SCATTER, _SCATTERS = 99.9, 0.7, (1e-4, 0.02)
 _LEAST_PIXELS: Final = 400
 _MEDIAN_PX: Final = 5
 _PIXELS_A_SCAN: Final = 8000
@@ -159,16 +163,19 @@ def _colour_look(look: Look, scans: Sequence[Scan]) -> tuple[Look, list[str]]:
 
 
 def _dense_index(pixels: NDArray[np.uint8], level: NDArray[np.int64], table: ColourTable) -> float:
-    """Return the material index, of those of known scanners, whose colours dense pixels (N, 3) of levels (N,) have."""
-    counts = np.bincount(level, minlength=_LEVELS)
-    sums = np.stack([np.bincount(level, pixels[:, channel], _LEVELS) for channel in range(3)], axis=1)
-    means = sums / np.maximum(counts, 1)[:, None]
-    indices = np.linspace(*_DENSE_INDICES, 27)
-    levels = np.linspace(0.0, 1.0, _LEVELS, dtype=np.float32)
-    rows = [colours_at(np.full(_LEVELS, index, np.float32), levels, table) for index in indices]
-    misses = np.array([(counts[:, None] * (row - means) ** 2).sum() for row in rows])
-    # Neighbouring indices may have one colour.
-    return float(indices[misses <= 1.02 * misses.min()].mean())
+    """Return the material index, of those of known scanners, that dense pixels (N, 3) of levels (N,) show.
+
+    That of most of them where a display shows all dense matter alike, and that of metal where it still tells it.
+    """
+    indices = np.linspace(*_DENSE_INDICES, 27, dtype=np.float32)
+    tones = np.linspace(0.0, 1.0, _LEVELS, dtype=np.float32)
+    colours = np.stack([colours_at(np.full_like(tones, index), tones, table) for index in indices]).astype(np.float32)
+    chosen = np.random.default_rng(0).permutation(len(level))[:_PIXELS_A_SCAN]
+    far = np.linalg.norm(colours[:, level[chosen]] - pixels[chosen], axis=2)
+    # Neighbouring indices may have one colour: the middle one of those.
+    near = far <= far.min(axis=0) + 1.0
+    found = (near * indices[:, None]).sum(axis=0) / near.sum(axis=0)
+    return float(np.percentile(found, _MOST_METAL))
 
 
 def _floor(attenuation: NDArray[np.float64]) -> Sensor:
