@@ -57,15 +57,16 @@ GREY_LANDMARKS: Final = Landmarks(
     _SHARES, (0.080, 0.137, 0.328, 1.05, 2.20, 2.96, 3.34), (0.39, 0.54, 0.58, 0.60, 0.34, 0.39, 0.47)
 )
 # What known scanners use.
-_GAMMAS = tuple(0.65 * exp(0.28 * NormalDist().inv_cdf(share)) for share in np.linspace(0.025, 0.975, 20))
-_BLACKS = tuple(np.geomspace(3.0, 14.0, 32))
-_GREY_GAMMAS, _LOG_SHARES = tuple(np.geomspace(0.6, 2.6, 12)), (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
+_GAMMAS = tuple(0.65 * exp(0.28 * NormalDist().inv_cdf(share)) for share in np.linspace(0.025, 0.975, 20).tolist())
+_BLACKS = tuple(np.geomspace(3.0, 14.0, 32).tolist())
+_GREY_GAMMAS, _LOG_SHARES = tuple(np.geomspace(0.6, 2.6, 12).tolist()), (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 _GREY_BLACKS, _WINDOW_LOWS, _WINDOW_HIGHS = (3.2, 4.5, 6.0), (-0.08, -0.02, 0.03), (0.7, 0.8, 0.9)
-_SHARPEN, _GREY_SHARPEN, _LOCAL_CONTRAST, _AIR = 0.8, 0.4, 0.11, 0.015
+_MIDDLING: Final = ColourTable(air_attenuation=0.015, local_contrast=0.11, sharpen=0.8)
+_GREY_SHARPEN: Final = 0.4
 _DENSE_FROM: Final = 3.6  # mean attenuation from which a display decides by itself what hue dense matter has
 _DENSE_INDICES: Final = (0.7, 2.0)
 _MOST_METAL: Final = 90  # per cent of dense pixels show no heavier material; the rest is noise
-_DARKEST, _OF_SCATTER, _SCATTERS = 99.9, 0.7, (1e-4, 0.02)
+_DARKEST, _OF_SCATTER, _LEAST_SCATTER = 99.9, 0.7, 1e-4
 _LEAST_PIXELS: Final = 400
 _MEDIAN_PX: Final = 5
 _PIXELS_A_SCAN: Final = 8000
@@ -140,14 +141,19 @@ def _colour_look(look: Look, scans: Sequence[Scan]) -> tuple[Look, list[str]]:
     background = _background(pixels)
     red, green, blue = (int(level) for level in background)
     palette = fit_palette(counted(np.minimum(pixels / np.maximum(background, 1.0), 1.0) * 255.0))
-    table = ColourTable(palette, (red, green, blue), air_attenuation=0.0, local_contrast=_LOCAL_CONTRAST, sharpen=_SHARPEN)
-    index, level = read_table(pixels, table)
+    table = replace(_MIDDLING, palette=palette, background_rgb=(red, green, blue))
+    _, level = read_table(pixels, table)
     candidates = [(gamma, black) for gamma in _GAMMAS for black in _BLACKS]
     tones = np.linspace(0.0, 1.0, _LEVELS)
-    curves = np.stack([np.where(tones > 0, _AIR + black * tones ** (1.0 / gamma), 0.0) for gamma, black in candidates])
+    curves = np.stack(
+        [
+            np.where(tones > 0, _MIDDLING.air_attenuation + black * tones ** (1.0 / gamma), 0.0)
+            for gamma, black in candidates
+        ]
+    )
     choice = choose_curve(curves, np.bincount(level, minlength=_LEVELS), COLOUR_LANDMARKS)
     gamma, black = candidates[choice.index]
-    table = replace(table, gamma=gamma, black_attenuation=black, air_attenuation=_AIR)
+    table = replace(table, gamma=gamma, black_attenuation=black)
     attenuation = curves[choice.index][level]
     told = [
         "each class of material darkens as in known scanners: orange, green and blue to black",
@@ -159,7 +165,7 @@ def _colour_look(look: Look, scans: Sequence[Scan]) -> tuple[Look, list[str]]:
         told.append("the scans show next to nothing dense; its hue is that of a middling scanner")
     else:
         table = replace(table, dense_index=_dense_index(pixels[dense], level[dense], table))
-    return replace(look, display=table, sensor=_floor(attenuation)), told
+    return replace(look, display=table, sensor=_floor(attenuation, Sensor().scatter)), told
 
 
 def _dense_index(pixels: NDArray[np.uint8], level: NDArray[np.int64], table: ColourTable) -> float:
@@ -178,9 +184,9 @@ def _dense_index(pixels: NDArray[np.uint8], level: NDArray[np.int64], table: Col
     return float(np.percentile(found, _MOST_METAL))
 
 
-def _floor(attenuation: NDArray[np.float64]) -> Sensor:
-    """Return the sensor whose scatter is most of what the darkest parcels let through."""
-    scatter = float(np.clip(_OF_SCATTER * np.exp(-np.percentile(attenuation, _DARKEST)), *_SCATTERS))
+def _floor(attenuation: NDArray[np.float64], most: float) -> Sensor:
+    """Return the sensor whose scatter is most of what the darkest parcels let through, as far as that is scatter."""
+    scatter = float(np.clip(_OF_SCATTER * np.exp(-np.percentile(attenuation, _DARKEST)), _LEAST_SCATTER, most))
     return Sensor(scatter=scatter, haze=0.0)
 
 
@@ -188,20 +194,22 @@ def _grey_look(look: Look, scans: Sequence[Scan]) -> tuple[Look, list[str]]:
     values = _sampled(scans)[:, 0].astype(np.int64)
     air = int(_background(np.repeat(values[:, None], 3, axis=1))[0])
     tables = list(_grey_candidates(air, burnt_out=_is_burnt_out(values)))
-    curves = np.stack([levels_of(table)[::-1] for table in tables])
+    curves = np.stack([levels_of(table)[::-1] for table in tables]).astype(np.float64)
     choice = choose_curve(curves, np.bincount(values, minlength=_LEVELS)[::-1], GREY_LANDMARKS)
     told = [
         "grey does not tell materials apart: thin matter is taken for organic, thick for metal",
         "sharpen is that of a middling scanner",
         _open(choice),
     ]
-    return replace(look, display=tables[choice.index], sensor=_floor(curves[choice.index][_LEVELS - 1 - values])), told
+    return replace(
+        look, display=tables[choice.index], sensor=_floor(curves[choice.index][_LEVELS - 1 - values], _MOST_SCATTER)
+    ), told
 
 
 def _is_burnt_out(values: NDArray[np.int64]) -> bool:
     """Return whether thin matter may be white with the open beam, whose grain then does not show either."""
     white = np.count_nonzero(values >= _WHITE)
-    return np.count_nonzero(values >= _NEARLY_WHITE) < (1.0 + _GRAINY) * white
+    return bool(np.count_nonzero(values >= _NEARLY_WHITE) < (1.0 + _GRAINY) * white)
 
 
 def _grey_candidates(air: int, *, burnt_out: bool) -> Iterator[GreyTable]:
@@ -217,8 +225,8 @@ def _open(choice: Choice) -> str:
     """Return in words how far the scale is open."""
     low, high = choice.factors
     return (
-        f"parcels are about as dense as rendered ones; the true attenuation is most likely {low:.2f} to {high:.2f} times "
-        "what is read, and what is inserted too light or too dark beside the rest by as much"
+        "parcels are about as dense as rendered ones; the true attenuation is most likely "
+        f"{low:.2f} to {high:.2f} times what is read, and what is inserted too light or too dark beside it by as much"
     )
 
 

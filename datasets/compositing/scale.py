@@ -12,7 +12,6 @@ No picture states it. Three things that are known of scanners and parcels narrow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,4 +96,4 @@ def _wanted(least: float, landmarks: Landmarks) -> Double:
     shares = np.array([0.0, *landmarks.shares, 1.0])
     logs = np.log([AIR_BELOW, *landmarks.attenuations, landmarks.attenuations[-1] * _DARKEST])
     missing = np.interp(np.log(least), logs, shares)
-    return np.interp(missing + (1.0 - missing) * shares[1:-1], shares, logs)
+    return np.asarray(np.interp(missing + (1.0 - missing) * shares[1:-1], shares, logs))
