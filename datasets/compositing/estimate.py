@@ -51,10 +51,10 @@ _LEVELS: Final = 256
 # the standard deviation over them, because no rendering knows how sites really differ.
 _SHARES: Final = (0.10, 0.25, 0.50, 0.75, 0.90, 0.97, 0.995)
 COLOUR_LANDMARKS: Final = Landmarks(
-    _SHARES, (0.078, 0.149, 0.414, 1.21, 2.40, 3.78, 4.54), (0.22, 0.33, 0.34, 0.30, 0.25, 0.24, 0.22)
+    _SHARES, (0.078, 0.149, 0.414, 1.21, 2.40, 3.78, 4.54), (0.22, 0.33, 0.34, 0.30, 0.25, 0.24, 0.22), 0.825, 0.2
 )
 GREY_LANDMARKS: Final = Landmarks(
-    _SHARES, (0.080, 0.137, 0.328, 1.05, 2.20, 2.96, 3.34), (0.39, 0.54, 0.58, 0.60, 0.34, 0.39, 0.47)
+    _SHARES, (0.080, 0.137, 0.328, 1.05, 2.20, 2.96, 3.34), (0.39, 0.54, 0.58, 0.60, 0.34, 0.39, 0.47), 0.825, 0.4
 )
 # What known scanners use.
 _GAMMAS = tuple(0.65 * exp(0.28 * NormalDist().inv_cdf(share)) for share in np.linspace(0.025, 0.975, 20).tolist())
@@ -68,6 +68,7 @@ _DENSE_INDICES: Final = (0.7, 2.0)
 _MOST_METAL: Final = 90  # per cent of dense pixels show no heavier material; the rest is noise
 _DARKEST, _OF_SCATTER, _LEAST_SCATTER = 99.9, 0.7, 1e-4
 _LEAST_PIXELS: Final = 400
+_GRAIN: Final = 3  # tones that the open beam spreads over
 _MEDIAN_PX: Final = 5
 _PIXELS_A_SCAN: Final = 8000
 _LUMA: Final = np.array([0.299, 0.587, 0.114])
@@ -151,7 +152,7 @@ def _colour_look(look: Look, scans: Sequence[Scan]) -> tuple[Look, list[str]]:
             for gamma, black in candidates
         ]
     )
-    choice = choose_curve(curves, np.bincount(level, minlength=_LEVELS), COLOUR_LANDMARKS)
+    choice = choose_curve(curves, np.bincount(level, minlength=_LEVELS), COLOUR_LANDMARKS, _GRAIN)
     gamma, black = candidates[choice.index]
     table = replace(table, gamma=gamma, black_attenuation=black)
     attenuation = curves[choice.index][level]
@@ -195,15 +196,16 @@ def _grey_look(look: Look, scans: Sequence[Scan]) -> tuple[Look, list[str]]:
     air = int(_background(np.repeat(values[:, None], 3, axis=1))[0])
     tables = list(_grey_candidates(air, burnt_out=_is_burnt_out(values)))
     curves = np.stack([levels_of(table)[::-1] for table in tables]).astype(np.float64)
-    choice = choose_curve(curves, np.bincount(values, minlength=_LEVELS)[::-1], GREY_LANDMARKS)
+    darkness = _LEVELS - 1 - values
+    tones = np.bincount(darkness, minlength=_LEVELS)
+    choice = choose_curve(curves, tones, GREY_LANDMARKS, _LEVELS - 1 - air + _GRAIN)
     told = [
         "grey does not tell materials apart: thin matter is taken for organic, thick for metal",
         "sharpen is that of a middling scanner",
         _open(choice),
     ]
-    return replace(
-        look, display=tables[choice.index], sensor=_floor(curves[choice.index][_LEVELS - 1 - values], _MOST_SCATTER)
-    ), told
+    sensor = _floor(curves[choice.index][darkness], _MOST_SCATTER)
+    return replace(look, display=tables[choice.index], sensor=sensor), told
 
 
 def _is_burnt_out(values: NDArray[np.int64]) -> bool:

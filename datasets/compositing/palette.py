@@ -31,7 +31,7 @@ _SATURATIONS: Final = (0.6, 0.8, 1.2)
 _LEVELS: Final = 256
 _SHAPE: Final = (3, 5)  # classes and steps of a palette
 # The family's own colour is worth as much as this root of a number of pixels.
-_PRIOR: Final = 60.0
+_PRIOR: Final = 20.0
 _ROUNDS: Final = 3
 _LUMA: Final = np.array([0.299, 0.587, 0.114])
 _DARKER: Final = 0.9  # the most that a colour of a ramp keeps of the luma of the one before
@@ -57,7 +57,8 @@ def counted(pixels: NDArray[np.floating]) -> Colours:
 
 def fit_palette(colours: Colours) -> Palette:
     """Return the palette that explains these colours, as near to known ones as they allow."""
-    return _corrected(_nearest_of_family(colours), colours)
+    family = _nearest_of_family(colours)
+    return _corrected(family, colours) if len(colours.rgb) else family
 
 
 def _nearest_of_family(colours: Colours) -> Palette:

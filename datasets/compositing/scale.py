@@ -38,11 +38,15 @@ class Landmarks:
         shares: of the pixels that are above 0.05, rising.
         attenuations: below which each of these shares lies, middling over sites.
         spread: standard deviation of their logarithms over sites.
+        matter: share of what is not open beam that is above 0.05: the rest is bare paper and film.
+        matter_spread: standard deviation of its logarithm over sites.
     """
 
     shares: tuple[float, ...]
     attenuations: tuple[float, ...]
     spread: tuple[float, ...]
+    matter: float
+    matter_spread: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +57,27 @@ class Choice:
     factors: tuple[float, float]
 
 
-def choose_curve(curves: Double, pixels: NDArray[np.integer], landmarks: Landmarks) -> Choice:
+def choose_curve(curves: Double, pixels: NDArray[np.integer], landmarks: Landmarks, air: int) -> Choice:
     """Choose among tone curves by the pictures that a scanner makes of parcels.
 
     Args:
         curves: (C, L) attenuation that each of L tones stands for under each candidate, rising with the tone.
         pixels: (L,) how many pixels of the scans have each tone.
         landmarks: of parcels.
+        air: tones from the first on that are those of the open beam and its grain.
     """
     spread = np.array(landmarks.spread)
     apart = np.abs(np.subtract.outer(range(len(spread)), range(len(spread))))
     certain = np.linalg.inv(_SITES_ALIKE**apart * np.outer(spread, spread))
     misses = np.stack([_miss(curve, pixels, landmarks) for curve in curves])
     unlikely = np.einsum("ci,ij,cj->c", misses, certain, misses) / 2
+    # Or a curve under which most of what is thin counts as air would be judged by the rest alone.
+    unlikely += (_matter_miss(curves, pixels, landmarks, air) / landmarks.matter_spread) ** 2 / 2
     likely = np.exp(unlikely.min() - unlikely)
     likely /= likely.sum()
     logs = np.log(np.maximum(curves, _LEAST))
     middle = likely @ logs
-    weight = np.sqrt(pixels) * (np.exp(middle) > AIR_BELOW)
+    weight = np.sqrt(pixels + 1.0) * (np.exp(middle) > AIR_BELOW)
     index = int(np.argmin((logs - middle) ** 2 @ weight))
     at = int(np.argmin(np.abs(logs[index] - np.log(_ASKED))))
     factors = np.exp(logs[:, at] - logs[index, at])
@@ -89,6 +96,13 @@ def _miss(curve: Double, pixels: NDArray[np.integer], landmarks: Landmarks) -> D
     miss = np.log(np.maximum(curve[tone], _LEAST)) - _wanted(least, landmarks)
     # The darkest tone stands for its own attenuation and all above.
     return np.where(tone >= len(curve) - 1, np.maximum(miss, 0.0), miss)
+
+
+def _matter_miss(curves: Double, pixels: NDArray[np.integer], landmarks: Landmarks, air: int) -> Double:
+    """Return by how much (C,) the logarithm of the share of matter differs from the one wanted, 0 if burnt out."""
+    share = (curves > AIR_BELOW) @ pixels / max(int(pixels[air:].sum()), 1)
+    miss = np.log(np.maximum(share, _LEAST) / landmarks.matter)
+    return np.where(curves[:, _BURNT_OUT] > AIR_BELOW, 0.0, miss)
 
 
 def _wanted(least: float, landmarks: Landmarks) -> Double:
