@@ -2,19 +2,19 @@
 
 Pictures do not say how much attenuation a colour stands for. What is taken instead, and written into the look:
 
-- The hue tells the class: organic from red to yellow, mixed green, metal cyan to violet.
-- Along each class the palette darkens as those of known scanners do; its colours are the medians of the scans' own.
-- Benign parcels attenuate as rendered ones do: half of what is not open beam stays below 0.50, nine tenths below
-  2.97. This sets the scale; the shape of the tone curve is that of a middling scanner.
+- Each class of material darkens along a ramp as in known scanners: the renderer's family of palettes, fitted to the
+  scans and moved where they show otherwise (`palette`).
+- Benign parcels are spread over attenuation as rendered ones are, within what sites differ by. Of the tone curves that
+  known scanners have, this chooses one, and tells how sure it is (`scale`).
+- What hue dense matter has is that of the scans' densest; how dark the darkest gets is the scatter.
 - Sharpening and smoothing are those of a middling scanner. They can be changed in the file by hand.
 
-Noise, background, raw data's scatter floor, and whether dense matter is shown blue or green are measured.
+Noise, background and raw data's scatter floor are measured.
 
-No benign scan tells the scale: parcels twice as dense, shown by a table twice as black, give the same pictures. On
-simulated scanners and sites (cartons, bags, small parcels, all) that had no part in the choice of constants, a colour
-look read 0.5 to 2.5 times the true middling attenuation (all of 32 pairs), a grey look 0.2 to 2.5 times (29 pairs);
-where a grey display burns thin matter out with the open beam it can be 0.06 times, which no picture gives away. What is
-inserted is then too dark or too light beside the rest, by as much. A look of the maker's own table has no such error.
+No benign scan tells the scale: parcels twice as dense, shown by a table twice as black, give the same pictures. The
+look states between which factors nine tenths of the likely scales lie, for sites that differ from rendered ones twice
+as much as rendered ones from each other; what is inserted is too dark or too light beside the rest by as much. A look
+of the maker's own table has no such error.
 """
 
 from __future__ import annotations
