@@ -66,6 +66,7 @@ _GREY_SHARPEN: Final = 0.4
 _DENSE_FROM: Final = 3.6  # mean attenuation from which a display decides by itself what hue dense matter has
 _DENSE_INDICES: Final = (0.7, 2.0)
 _MOST_METAL: Final = 90  # per cent of dense pixels show no heavier material; the rest is noise
+# What is left behind the darkest pixel in a thousand; a third of it is haze, or came through after all.
 _DARKEST, _OF_SCATTER, _LEAST_SCATTER = 99.9, 0.7, 1e-4
 _LEAST_PIXELS: Final = 400
 _GRAIN: Final = 3  # tones that the open beam spreads over
@@ -73,6 +74,7 @@ _MEDIAN_PX: Final = 5
 _PIXELS_A_SCAN: Final = 8000
 _LUMA: Final = np.array([0.299, 0.587, 0.114])
 _PHOTONS: Final = (1500.0, 200_000.0)
+# An open beam that is just white is as often a little less; one that is burnt out hardly ever.
 _WHITE, _NEARLY_WHITE, _GRAINY = 255, 250, 0.25
 _BLOCK: Final = 8
 _MIDDLE_PX: Final = 512  # of each side is enough to see the grain
@@ -186,7 +188,7 @@ def _dense_index(pixels: NDArray[np.uint8], level: NDArray[np.int64], table: Col
 
 
 def _floor(attenuation: NDArray[np.float64], most: float) -> Sensor:
-    """Return the sensor whose scatter is most of what the darkest parcels let through, as far as that is scatter."""
+    """Return the sensor whose scatter is most of what is left behind the darkest parcels, at most `most`."""
     scatter = float(np.clip(_OF_SCATTER * np.exp(-np.percentile(attenuation, _DARKEST)), _LEAST_SCATTER, most))
     return Sensor(scatter=scatter, haze=0.0)
 
