@@ -30,7 +30,7 @@ from datasets.render.colour_maps import (
     sharpened,
 )
 
-__all__ = ["read_colour", "read_grey", "show_more"]
+__all__ = ["levels_of", "nearest_in_table", "read_colour", "read_grey", "read_table", "show_more"]
 
 _LEVELS: Final = 256
 _LOW_INDEX, _HIGH_INDEX = -0.5, 2.6
@@ -56,7 +56,7 @@ def read_colour(image_rgb: NDArray[np.uint8], table: ColourTable, kvp: int) -> F
 
 def read_grey(image_rgb: NDArray[np.uint8], table: GreyTable, kvp: int) -> Float:
     """Return the (2, H, W) transmissions, low and high, that a grey picture (H, W, 3) stands for."""
-    shown = _read_levels(image_rgb[..., 0], table)
+    shown = levels_of(table)[image_rgb[..., 0]]
     mixed = _unflattened(_unsharpened(shown, table.sharpen, table.sharpen_px), table.local_contrast)
     mean = mixed
     for _ in range(4):  # the mean of the attenuations is not quite the attenuation of the mean
@@ -81,7 +81,7 @@ def show_more(
         first = colours_at(index, level_of(shown, table), table)
         second = colours_at(_new_index(index, before, after, table, kvp), level_of(level, table), table)
     else:
-        shown = _read_levels(image_rgb[..., 0], table)
+        shown = levels_of(table)[image_rgb[..., 0]]
         old, new = (_mixed(-np.log(both[0]), -np.log(both[1]), table) for both in (before, after))
         first, second = grey_at(shown, table), grey_at(shown + _display_step(old, new, table), table)
     # What the table does not explain (compression, tints) fades with what still comes through.
@@ -120,20 +120,31 @@ def _new_index(index: Float, before: Float, after: Float, table: ColourTable, kv
 
 def _read_colours(image_rgb: NDArray[np.uint8], table: ColourTable) -> tuple[Float, Float]:
     """Return material index and displayed attenuation (H, W) of the table's colour nearest to each pixel."""
-    height, width, _ = image_rgb.shape
+    index, level = read_table(image_rgb, table)
+    share = (level / (_LEVELS - 1)) ** (1.0 / table.gamma)
+    shown = np.where(level > 0, table.air_attenuation + share * table.black_attenuation, 0.0)
+    return index, shown.astype(np.float32)
+
+
+def read_table(image_rgb: NDArray[np.uint8], table: ColourTable) -> tuple[Float, NDArray[np.int64]]:
+    """Return material index and level of brightness (...) of the table's colour nearest to each pixel (..., 3)."""
     # Few of the colours that there could be are in one picture.
     packed = image_rgb.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
     found, place = np.unique(packed, return_inverse=True)
     colours = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1).astype(np.float32)
-    tree, _ = _tree(table)
-    nearest, _ = tree.knnSearch(colours, 1, params={"checks": -1})
-    column, level = np.divmod(nearest[:, 0].astype(np.int64), _LEVELS)
+    nearest, _ = nearest_in_table(colours, table)
+    column, level = np.divmod(nearest, _LEVELS)
     materials = len(lookup(table)) // _LEVELS
     index = (_LOW_INDEX + column * (_HIGH_INDEX - _LOW_INDEX) / (materials - 1)).astype(np.float32)
-    share = (level / (_LEVELS - 1)) ** (1.0 / table.gamma)
-    shown = np.where(level > 0, table.air_attenuation + share * table.black_attenuation, 0.0).astype(np.float32)
-    shape = (height, width)
-    return index[place].reshape(shape), shown[place].reshape(shape)
+    shape = image_rgb.shape[:-1]
+    return index[place].reshape(shape), level[place].reshape(shape)
+
+
+def nearest_in_table(colours: Float, table: ColourTable) -> tuple[NDArray[np.int64], Float]:
+    """Return the places (N,) in `colour_maps.lookup` of the colours nearest to others (N, 3), and how far those are."""
+    tree, _ = _tree(table)
+    nearest, squares = tree.knnSearch(colours, 1, params={"checks": -1})
+    return nearest[:, 0].astype(np.int64), np.asarray(np.sqrt(squares[:, 0]), np.float32)
 
 
 @lru_cache(maxsize=4)
@@ -143,8 +154,8 @@ def _tree(table: ColourTable) -> tuple[Any, Float]:
     return cv2.flann.Index(colours, {"algorithm": _KDTREE_SINGLE}), colours
 
 
-def _read_levels(grey: NDArray[np.uint8], table: GreyTable) -> Float:
-    """Return the displayed attenuation (H, W) of grey values."""
+def levels_of(table: GreyTable) -> Float:
+    """Return the displayed attenuation (256,) of each grey value."""
     shown = np.linspace(-0.3, 12.0, 6151, dtype=np.float32)
     logarithmic = 1.0 - shown / table.black_attenuation
     value = table.log_share * logarithmic + (1.0 - table.log_share) * np.exp(-shown)
@@ -152,7 +163,7 @@ def _read_levels(grey: NDArray[np.uint8], table: GreyTable) -> Float:
     wanted = black + (np.arange(_LEVELS) / (_LEVELS - 1)) ** (1.0 / table.gamma) * (white - black)
     # The curve falls: turned round it can be interpolated.
     levels = np.interp(wanted, value[::-1], shown[::-1]).astype(np.float32)
-    return np.maximum(levels, 0.0)[grey]
+    return np.maximum(levels, 0.0)
 
 
 def _mixed(low: Float, high: Float, table: GreyTable) -> Float:
