@@ -6,9 +6,11 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +19,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+import detector
 import parcelray
 from serving.errors import BadSettingsError
+from serving.retention import erase_scan
 from serving.services import open_store
 from serving.settings import Settings
 from serving.store.remote_images import RemoteImages
@@ -26,9 +30,11 @@ from serving.store.scans import verify_chain
 
 if TYPE_CHECKING:
     from tests.serving.conftest import PngMaker, StartServer, Wait
+    from tests.serving.store.conftest import MakeScan
 
 PNG = {"Content-Type": "image/png"}
 URL = "s3://scans/site-1"
+SAMPLE = Path(detector.__file__).with_name("samples") / "scan.dcs"
 HASH = "0a" * 32
 
 
@@ -138,6 +144,9 @@ def test_an_acknowledged_scan_has_its_image_whatever_the_storage_does(
     first = client.post("/v1/scans", content=make_png(20), headers=PNG)
     assert first.status_code == 201
     image = f"{first.headers['Location']}/views/view-1/image"
+    dicos = client.post("/v1/scans", content=SAMPLE.read_bytes(), headers={"Content-Type": "application/dicom"})
+    report = f"{dicos.headers['Location']}/tdr"
+    assert client.get(report).status_code == 200
     assert client.get(image, params={"form": "original"}).content == make_png(20)
     assert client.get(image, params={"form": "thumbnail"}).headers["Content-Type"] == "image/jpeg"
     assert not (tmp_path / "images").exists()
@@ -148,7 +157,8 @@ def test_an_acknowledged_scan_has_its_image_whatever_the_storage_does(
     assert refused.headers["Retry-After"]
     assert client.get("/readyz").status_code == 503
     assert client.get(image, params={"form": "original"}).status_code == 503
-    assert len(client.get("/v1/scans").json()["items"]) == 1
+    assert client.get(report).status_code == 503
+    assert len(client.get("/v1/scans").json()["items"]) == 2
 
     storage.start()
     assert client.post("/v1/scans", content=make_png(20, mark=2), headers=PNG).status_code == 503  # no bucket
@@ -158,13 +168,15 @@ def test_an_acknowledged_scan_has_its_image_whatever_the_storage_does(
     assert server.stop() == 0
 
     # The storage lost what it had acknowledged: that is found, and named.
+    lost = (first.json()["id"], dicos.json()["id"])
     store, images = open_store(Settings(data_dir=tmp_path, images_url=URL))
-    report = verify_chain(store, images)
+    found = verify_chain(store, images)
     store.database.close()
-    assert report.images == 2
-    assert len(report.problems) == 1
-    assert first.json()["id"] in report.problems[0]
-    assert "missing" in report.problems[0]
+    assert found.images == 3
+    assert len(found.problems) == 2
+    for scan_id, problem in zip(lost, found.problems, strict=True):
+        assert scan_id in problem
+        assert "missing" in problem
 
 
 def test_storage_that_hangs_holds_up_no_answer_and_loses_no_scan(
@@ -200,6 +212,32 @@ def test_storage_that_hangs_holds_up_no_answer_and_loses_no_scan(
     report = verify_chain(store, images)
     store.database.close()
     assert (report.images, report.problems) == (2, ())
+
+
+def test_an_erasure_due_while_the_storage_hangs_holds_up_no_scan(
+    line: Line, make_scan: MakeScan, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path, images_url=URL)
+    store, images = open_store(settings)
+    new = make_scan(b"image")
+    sha256 = new.answer.views[0].sha256
+    images.put(sha256, b"image")
+    store.add(new, lambda _: None)
+    line.flows.clear()
+    with ThreadPoolExecutor(1) as thread:
+        erasing = thread.submit(erase_scan, settings, store, images, new.answer.id, by="x", reason="y")
+        try:
+            for number in range(20):
+                store.add(make_scan(f"other {number}".encode()), lambda _: None)
+                time.sleep(0.05)
+            assert not erasing.done(), "they waited for it"
+        finally:
+            line.flows.set()
+        assert erasing.exception() is None
+    with pytest.raises(FileNotFoundError):
+        images.read(sha256)
+    assert verify_chain(store).whole
+    store.database.close()
 
 
 def test_an_image_goes_there_and_comes_back(storage: Storage) -> None:
