@@ -31,6 +31,13 @@ __all__ = ["Database"]
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _CONNECT_S: Final = 5
 _BUSY_MS: Final = 10_000
+# A machine that lost its power says no goodbye; by default that is noticed after two hours.
+_NOTICE_LOSS: Final = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 # SQLite's own checkpoint is made by whoever writes so many pages, while others wait: only where ours have failed, or
 # never quite caught up with the writers.
 _LAST_CHECKPOINT_PAGES: Final = 32_000  # 125 MiB
@@ -172,7 +179,9 @@ def _engine(url: str) -> Engine:
     if url.startswith("sqlite"):
         return create_engine(url)
     # A server that is gone must become an answer, not a thread that waits for ever.
-    return create_engine(url, pool_pre_ping=True, pool_timeout=_CONNECT_S, connect_args={"connect_timeout": _CONNECT_S})
+    return create_engine(
+        url, pool_pre_ping=True, pool_timeout=_CONNECT_S, connect_args={"connect_timeout": _CONNECT_S, **_NOTICE_LOSS}
+    )
 
 
 def _on_connect(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401 - any DBAPI's connection

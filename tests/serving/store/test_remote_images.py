@@ -5,13 +5,11 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +28,7 @@ from serving.store.scans import verify_chain
 
 if TYPE_CHECKING:
     from tests.serving.conftest import PngMaker, StartServer, Wait
-    from tests.serving.store.conftest import MakeScan
+    from tests.serving.store.conftest import Line, MakeScan, OpenLine
 
 PNG = {"Content-Type": "image/png"}
 URL = "s3://scans/site-1"
@@ -76,38 +74,6 @@ class Storage:
         return True
 
 
-class Line:
-    """A TCP line to the storage that can be frozen: it takes connections and bytes, and nothing comes of them."""
-
-    def __init__(self, to_port: int) -> None:
-        self._to_port = to_port
-        self.flows = threading.Event()
-        self.flows.set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self.flows.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._to_port))
-                for ends in ((near, far), (far, near)):
-                    threading.Thread(target=self._pump, args=ends, daemon=True).start()
-
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError), source:
-            while data := source.recv(65536):
-                self.flows.wait()
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-
-
 @pytest.fixture
 def storage(wait: Wait, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
     """A storage server with an empty bucket, and the variables that lead to it."""
@@ -128,12 +94,11 @@ def storage(wait: Wait, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
 
 
 @pytest.fixture
-def line(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+def line(storage: Storage, open_line: OpenLine, monkeypatch: pytest.MonkeyPatch) -> Line:
     """A line to the storage, and the variable that leads to it."""
-    between = Line(storage.port)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", between.url)
-    yield between
-    between.close()
+    between = open_line(storage.port)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{between.port}")
+    return between
 
 
 def test_an_acknowledged_scan_has_its_image_whatever_the_storage_does(
