@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from serving.model_swap import load_chosen
     from serving.monitor.known import load_known
     from serving.monitor.runner import folder_of
+    from serving.scanners import load_scanners
     from serving.server import Server
     from serving.services import open_store
     from serving.settings import settings_from
@@ -66,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         has_keys = KeyStore(store.database).ever_made()
         store.database.close()
         open_tracing(settings).close()
+        load_scanners(settings).check(detector)
         if settings.monitor_every_s is not None:
             load_known(folder_of(settings))
         if not has_keys and not settings.on_loopback:

@@ -54,6 +54,11 @@ def thumbnail(images: ImageStore, sha256: str, _: str, folder: Path) -> tuple[by
     size_wh = (max(round(image_rgb.shape[1] * scale), 1), max(round(image_rgb.shape[0] * scale), 1))
     data = encoded(cv2.resize(image_rgb, size_wh, interpolation=cv2.INTER_AREA).astype(np.uint8), ".jpg")
     write_whole(path, data)
+    try:
+        images.read(sha256)
+    except FileNotFoundError:  # erased meanwhile, before there was a small picture to go with it
+        path.unlink(missing_ok=True)
+        raise
     return data, "image/jpeg"
 
 

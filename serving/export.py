@@ -94,7 +94,10 @@ def _reviewed(services: Services) -> Iterator[Scan]:
 
 
 def _add_scan(services: Services, archive: zipfile.ZipFile, coco: dict[str, Any], scan: Scan) -> None:
-    review = services.store.reviews(scan.id)[-1]
+    reviews = services.store.reviews(scan.id)
+    if not reviews:
+        return  # erased meanwhile
+    review = reviews[-1]
     annotations = annotations_of(review)
     for view in scan.views:
         try:

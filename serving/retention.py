@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from serving.store.scans import ScanStore
 __all__ = ["Outcome", "Retainer", "erase_scan", "run_retention"]
 
 _MAX_CLOCK_DRIFT_S: Final = 600.0
+_TRUSTED_S: Final = 1.0  # so long after an answer of the storage another one is expected
 _POLICY: Final = "retention policy"
 _log = logging.getLogger("parcelray.serving")
 
@@ -57,7 +59,8 @@ def run_retention(
         if stop():
             break
         scans += erasure.erase(store.database, scan_id, by="parcelray", reason=_POLICY)
-    removed = _purge(settings, store, images)
+    store.database.empty_log()
+    removed = _purge(settings, store, images, stop)
     return Outcome(scans, removed, images.sweep() + sweep(settings.data_dir / "thumbnails"))
 
 
@@ -70,15 +73,25 @@ def erase_scan(
         OSError: the image storage failed; call again, also when the scan itself is gone.
     """
     found = erasure.erase(store.database, scan_id, by=by, reason=reason)
+    store.database.empty_log()
     return found, _purge(settings, store, images)
 
 
-def _purge(settings: Settings, store: ScanStore, images: ImageStore) -> int:
+def _purge(settings: Settings, store: ScanStore, images: ImageStore, stop: Callable[[], bool] = lambda: False) -> int:
+    answered_s = -math.inf
+
+    def ready() -> None:
+        # An image goes in a writer's turn: storage that hangs would hold up every scan.
+        nonlocal answered_s
+        if images.may_hang and time.monotonic() - answered_s > _TRUSTED_S:
+            images.probe()
+            answered_s = time.monotonic()
+
     def remove(sha256: str) -> None:
         images.delete(sha256)
         (settings.data_dir / "thumbnails" / f"{sha256}.jpg").unlink(missing_ok=True)
 
-    return erasure.purge_images(store.database, remove)
+    return erasure.purge_images(store.database, remove, ready=ready, stop=stop)
 
 
 def _policy(settings: Settings) -> erasure.Retention:

@@ -43,6 +43,7 @@ from serving.intake import PostedScan, PostedView
 from serving.item_ids import WRONG_CHECK_DIGIT, has_wrong_check_digit
 from serving.keeping import ImageKeeper, storing
 from serving.late import LateWork
+from serving.patience import from_database
 from serving.scanners import Scanners
 from serving.schemas import AlarmRank, ScanMetadata, ScanOut, TimingsOut
 from serving.settings import Settings
@@ -113,7 +114,7 @@ class Screening:
     async def first_answer(self, idempotency_key: str) -> tuple[str, str] | None:
         """Return the request hash and the answer's text of the scan that first used a key."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._lookups, self._store.first_answer, idempotency_key)
+        return await from_database(loop.run_in_executor(self._lookups, self._store.first_answer, idempotency_key))
 
     async def screen(
         self, posted: PostedScan, clock: Clock, idempotency_key: str | None, *, test: bool = False
@@ -184,9 +185,7 @@ class Screening:
             late=unfinished,
         )
         with storing():
-            add = partial(self._store.add, new, partial(self._put_again, posted.views))
-            async with self._turns.turn(clock.started + clock.budget_ms / 1e3):
-                first = await asyncio.get_running_loop().run_in_executor(self._writers, add)
+            first = await from_database(self._add(new, posted.views, clock))
         if first is not None:
             return same_scan(first, posted), True
         self._admission.stored(clock.elapsed_ms() - read_ms)
@@ -200,6 +199,11 @@ class Screening:
         what = "test scan" if test else "scan"
         _log.info("%s %s %s %.0f ms", what, answer.id, answer.verdict, clock.elapsed_ms())
         return new.text, False
+
+    async def _add(self, new: NewScan, views: Sequence[PostedView], clock: Clock) -> tuple[str, str] | None:
+        add = partial(self._store.add, new, partial(self._put_again, views))
+        async with self._turns.turn(clock.started + clock.budget_ms / 1e3):
+            return await asyncio.get_running_loop().run_in_executor(self._writers, add)
 
     def _put_again(self, views: Sequence[PostedView], sha256: str) -> None:
         view = next(view for view in views if view.sha256 == sha256)

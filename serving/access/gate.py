@@ -21,7 +21,14 @@ from starlette.responses import RedirectResponse
 
 from serving.access.keys import KeyStore, Scope
 from serving.access.rates import RateLimiter
-from serving.errors import ForeignOriginError, NotSignedInError, RateLimitedError, WrongScopeError
+from serving.errors import (
+    ForeignOriginError,
+    NotSignedInError,
+    RateLimitedError,
+    StoreUnavailableError,
+    WrongScopeError,
+)
+from serving.patience import from_database
 from serving.settings import Settings
 from serving.store.models import AccessKey
 
@@ -134,7 +141,7 @@ class Gate:
 
     async def in_thread(self, work: Callable[..., _T], *arguments: Any) -> _T:  # noqa: ANN401 - passed on
         """Run what the key store does beside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
+        return await from_database(asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments))
 
     async def admit(self, request: Request, allowed: frozenset[Scope]) -> Caller:
         """Return who asks, if the route is open to them.
@@ -168,7 +175,7 @@ class Gate:
             key = await self._key_of(request)
         except NotSignedInError:
             return False
-        except SQLAlchemyError:
+        except (SQLAlchemyError, StoreUnavailableError):
             return True  # nothing that could be shown comes from a database that fails
         return key is None or bool(frozenset(Scope(scope) for scope in key.scopes) & allowed)
 

@@ -8,9 +8,11 @@ What SQLite and PostgreSQL need to mean the same: a reader sees one snapshot (WA
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,9 +30,20 @@ __all__ = ["Database"]
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _CONNECT_S: Final = 5
-# SQLite's own checkpoint is made by whoever writes so many pages, while others wait: only where ours have failed.
+_BUSY_MS: Final = 10_000
+# A machine that lost its power says no goodbye; by default that is noticed after two hours.
+_NOTICE_LOSS: Final = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+# SQLite's own checkpoint is made by whoever writes so many pages, while others wait: only where ours have failed, or
+# never quite caught up with the writers.
 _LAST_CHECKPOINT_PAGES: Final = 32_000  # 125 MiB
 _CHECKPOINT_EVERY_S: Final = 1.0
+_EMPTY_TRIES: Final = 20
+_EMPTY_EVERY_S: Final = 0.05
 # Any number that no other program on the same database takes for its own.
 _MIGRATION_LOCK: Final = 0x7061_7263_656C
 _log = logging.getLogger("parcelray.serving")
@@ -75,6 +88,21 @@ class Database:
         """How many threads may be of use to write at the same time; with SQLite they would only hand on the turn."""
         return 4 if self._checkpoints is None else 1
 
+    def empty_log(self) -> None:
+        """Write SQLite's log back and empty it: what was deleted can still be read there.
+
+        One who reads for long puts it off until this is called again.
+        """
+        if self._checkpoints is None:
+            return
+        for _ in range(_EMPTY_TRIES):
+            self._checkpoints.write_back()  # so that little is left for the writers to wait for
+            with self._turn:
+                if self._checkpoints.empty_log():
+                    return
+            time.sleep(_EMPTY_EVERY_S)
+        _log.warning("the log of the database cannot be emptied now; what was erased can be read in it until it is")
+
     def close(self) -> None:
         """Close every connection."""
         if self._checkpoints is not None:
@@ -117,27 +145,43 @@ class _Checkpoints:
         self.due.set()
         self._thread.join()
 
+    def empty_log(self) -> bool:
+        """Return whether the log could be written back and emptied at once, with nobody waiting for readers."""
+        with closing(self._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout=0")
+            try:
+                busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error:  # a full disk, say
+                return False
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        return not busy
+
+    def write_back(self) -> None:
+        """Write the log back as far as nobody has to wait for it."""
+        try:
+            with closing(self._engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except Exception:  # noqa: BLE001 - a full disk, say: whoever writes is told of it
+            _log.warning("no checkpoint could be made; the log of the database grows until one can")
+
     def _work(self) -> None:
         while not self._closing.wait(_CHECKPOINT_EVERY_S):
             self.due.wait()
             self.due.clear()
             if self._closing.is_set():
                 return
-            try:
-                connection = self._engine.raw_connection()
-                try:
-                    connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
-                finally:
-                    connection.close()
-            except Exception:  # noqa: BLE001 - a full disk, say: whoever writes is told of it
-                _log.warning("no checkpoint could be made; the log of the database grows until one can")
+            self.write_back()
 
 
 def _engine(url: str) -> Engine:
     if url.startswith("sqlite"):
         return create_engine(url)
     # A server that is gone must become an answer, not a thread that waits for ever.
-    return create_engine(url, pool_pre_ping=True, pool_timeout=_CONNECT_S, connect_args={"connect_timeout": _CONNECT_S})
+    return create_engine(
+        url, pool_pre_ping=True, pool_timeout=_CONNECT_S, connect_args={"connect_timeout": _CONNECT_S, **_NOTICE_LOSS}
+    )
 
 
 def _on_connect(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401 - any DBAPI's connection
@@ -145,7 +189,7 @@ def _on_connect(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN40
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
-        "busy_timeout=10000",
+        f"busy_timeout={_BUSY_MS}",
         "journal_mode=WAL",
         f"wal_autocheckpoint={_LAST_CHECKPOINT_PAGES}",
         "synchronous=FULL",

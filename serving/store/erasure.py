@@ -56,8 +56,20 @@ def erase(database: Database, scan_id: str, *, by: str, reason: str) -> bool:
     return True
 
 
-def purge_images(database: Database, remove: Callable[[str], None]) -> int:
+def purge_images(
+    database: Database,
+    remove: Callable[[str], None],
+    *,
+    ready: Callable[[], None] = lambda: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> int:
     """Remove the images of erased scans that no other scan uses; returns how many.
+
+    Args:
+        database: where the images are marked.
+        remove: removes one; everybody who writes waits for it.
+        ready: called before each image, while nobody waits: raises OSError where the storage does not answer.
+        stop: asked before each image; what is left is found by the next call.
 
     Raises:
         OSError: the storage failed; call again, what is left is still marked.
@@ -66,6 +78,9 @@ def purge_images(database: Database, remove: Callable[[str], None]) -> int:
     with database.reading() as session:
         marked = session.scalars(select(ErasedImage.sha256).where(ErasedImage.removed.is_(False))).all()
     for sha256 in marked:
+        if stop():
+            break
+        ready()
         with database.writing() as session:
             evidence.lock_head(session)
             row = session.get(ErasedImage, sha256)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
 from serving.errors import BadSettingsError
@@ -63,7 +63,8 @@ class RemoteImages:
         """Write and remove a small object."""
         name = f"{self._root}/.probe"
         self._call(self._files.pipe_file, name, b"parcelray")
-        self._call(self._files.rm_file, name)
+        with suppress(FileNotFoundError):  # another process asks at the same time
+            self._call(self._files.rm_file, name)
 
     def free_bytes(self) -> None:
         """Return None: there is no limit that could be asked for."""

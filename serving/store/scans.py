@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
+from serving.errors import NotFoundError
 from serving.schemas import LateResult, ReviewOut, ScanMetadata, ScanOut, ViewOut
 from serving.store import erasure, evidence, outbox, verify
 from serving.store.database import Database
@@ -132,10 +133,17 @@ class ScanStore:
             return session.scalars(query).all()
 
     def add_review(self, review: ReviewOut, key_id: str | None = None) -> None:
-        """Keep a review, made with a key, and make it the scan's current one."""
+        """Keep a review, made with a key, and make it the scan's current one.
+
+        Raises:
+            NotFoundError: there is no such scan any more.
+        """
         annotations = canonical([item.model_dump(mode="json") for item in review.annotations])
         with self.database.writing() as session:
-            scan = session.get_one(Scan, review.scan_id, with_for_update=True)
+            evidence.lock_head(session)  # before the scan, as who erases does: else they could wait for each other
+            scan = session.get(Scan, review.scan_id)
+            if scan is None:
+                raise NotFoundError(f"scan {review.scan_id} was erased meanwhile")
             newer = select(Review.id).where(Review.scan_id == review.scan_id, Review.id > review.id).limit(1)
             if session.scalar(newer) is None:  # the last one made counts, in whatever order they arrive here
                 scan.review_state = review.decision.value
@@ -187,7 +195,8 @@ class ScanStore:
         """Keep what was found after the answer had to be given."""
         result = late.model_dump(mode="json")
         with self.database.writing() as session:
-            scan = session.get(Scan, scan_id, with_for_update=True)
+            evidence.lock_head(session)  # before the scan, as who erases does
+            scan = session.get(Scan, scan_id)
             if scan is None or scan.late_state != "pending":
                 return  # erased, or another worker was faster
             scan.late_state = "done"

@@ -40,6 +40,25 @@ def test_settings_that_make_no_sense_are_named(tmp_path: Path, capsys: pytest.Ca
     assert "port" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("line", ["across_px = [281]", 'operating_point = "none"'])
+def test_scanners_that_make_no_sense_are_named_before_the_greeting(
+    tmp_path: Path,
+    tiny_model_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+) -> None:
+    file = tmp_path / "scanners.toml"
+    file.write_text(f"[hub-3]\n{line}\n")
+    monkeypatch.setenv("PARCELRAY_SCANNERS_FILE", str(file))
+    words = ["serve", "--port", "0", "--data", str(tmp_path), "--model", str(tiny_model_path)]
+    assert parcelray.main(words) == 2
+    printed = capsys.readouterr()
+    assert "hub-3" in printed.err
+    assert len(printed.err.splitlines()) == 1
+    assert printed.out == ""
+
+
 @pytest.mark.parametrize("content", [b"this is no database, but long enough to be looked at" * 20, None])
 def test_a_store_that_cannot_be_opened_is_named(
     tmp_path: Path, tiny_model_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None

@@ -9,7 +9,9 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -25,6 +27,39 @@ from serving.store.database import Database
 from serving.store.scans import NewScan, ScanStore
 
 MakeScan = Callable[..., NewScan]
+OpenLine = Callable[[int], "Line"]
+
+
+class Line:
+    """A TCP line that can be frozen: it takes connections and bytes, and nothing comes of them."""
+
+    def __init__(self, to_port: int) -> None:
+        self._to_port = to_port
+        self.flows = threading.Event()
+        self.flows.set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self.flows.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self._to_port))
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=ends, daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError), source:
+            while data := source.recv(65536):
+                self.flows.wait()
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
 
 
 @dataclass
@@ -57,6 +92,17 @@ class Postgres:
         name = f"parcelray_{next(self._names)}"
         self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "parcelray", name)
         return f"postgresql+psycopg://parcelray@127.0.0.1:{self.port}/{name}"
+
+
+@pytest.fixture
+def open_line() -> Iterator[OpenLine]:
+    """Return a function port -> a line to it."""
+    with ExitStack() as stack:
+
+        def open_to(port: int) -> Line:
+            return stack.enter_context(closing(Line(port)))
+
+        yield open_to
 
 
 @pytest.fixture(scope="session")

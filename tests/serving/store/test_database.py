@@ -38,6 +38,30 @@ def test_the_log_is_written_back_while_the_database_is_open(tmp_path: Path, wait
         database.close()
 
 
+def test_the_log_is_emptied_once_its_last_reader_has_gone(tmp_path: Path) -> None:
+    file = tmp_path / "scans.db"
+    log = tmp_path / "scans.db-wal"
+    database = Database(f"sqlite:///{file}")
+    try:
+        with database.writing() as session:
+            session.execute(text("CREATE TABLE mark (a)"))
+        with database.reading() as reader:
+            reader.scalar(text("SELECT count(*) FROM mark"))
+            with database.writing() as session:
+                session.execute(text("INSERT INTO mark VALUES ('secret')"))
+            database.empty_log()
+            assert log.stat().st_size > 0, "its snapshot is in there"
+            assert reader.scalar(text("SELECT count(*) FROM mark")) == 0
+        database.empty_log()
+        assert log.stat().st_size == 0
+        with database.writing() as session:
+            session.execute(text("INSERT INTO mark VALUES ('more')"))
+        with database.reading() as reader:
+            assert reader.scalar(text("SELECT count(*) FROM mark")) == 2
+    finally:
+        database.close()
+
+
 def test_one_reader_who_stays_holds_up_no_writer(tmp_path: Path, wait: Wait) -> None:
     file = tmp_path / "scans.db"
     database = Database(f"sqlite:///{file}")

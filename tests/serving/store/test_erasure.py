@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,9 +17,9 @@ import pytest
 from sqlalchemy import text
 
 from serving.retention import Outcome, erase_scan, run_retention
-from serving.schemas import ReviewDecision
+from serving.schemas import ReviewDecision, ReviewOut
 from serving.settings import Settings
-from serving.store import erasure
+from serving.store import erasure, evidence
 from serving.store.images import DiskImages, ImageStore
 from serving.store.scans import NewScan, ScanFilter, ScanStore, verify_chain
 
@@ -116,6 +119,68 @@ def test_images_whose_storage_failed_go_the_next_time(
     assert images.read(sha256_of(b"one")) == b"one"
     assert run_retention(settings, store, images, now=NOW) == Outcome(0, 1, 0)
     assert verify_chain(store, images).whole
+
+
+def test_who_stops_waits_for_one_image_not_for_all(
+    store: ScanStore, images: DiskImages, settings: Settings, make_scan: MakeScan
+) -> None:
+    for data in (b"one", b"two", b"three"):
+        scan_id = keep(store, images, make_scan(data), data)
+        erasure.erase(store.database, scan_id, by="x", reason="y")
+    gone: list[str] = []
+
+    class Slow(DiskImages):
+        def delete(self, sha256: str) -> None:
+            super().delete(sha256)
+            gone.append(sha256)
+
+    slow = Slow(settings.data_dir / "images")
+    assert run_retention(settings, store, slow, now=NOW, stop=lambda: bool(gone)) == Outcome(0, 1, 0)
+    assert run_retention(settings, store, slow, now=NOW) == Outcome(0, 2, 0)
+    assert verify_chain(store, images).whole
+
+
+def test_what_is_erased_is_in_no_file_of_the_database(
+    store: ScanStore, images: DiskImages, settings: Settings, make_scan: MakeScan, tmp_path: Path
+) -> None:
+    scan_id = keep(store, images, make_scan(b"one", item_id="RR473124829CA"), b"one")
+
+    def holds_it() -> list[str]:
+        return [path.name for path in tmp_path.glob("parcelray.sqlite*") if b"RR473124829CA" in path.read_bytes()]
+
+    assert holds_it() or store.database.writers > 1, "PostgreSQL has its files elsewhere"
+    erase_scan(settings, store, images, scan_id, by="x", reason="y")
+    assert holds_it() == []
+    assert verify_chain(store, images).whole
+
+
+def test_a_review_and_an_erasure_of_the_same_scan_take_turns(store: ScanStore, make_scan: MakeScan) -> None:
+    new = make_scan(late=True)
+    store.add(new, lambda _: None)
+    review = ReviewOut(
+        id="r1",
+        scan_id=new.answer.id,
+        created_at=NOW,
+        decision=ReviewDecision.REJECT,
+        reviewer="x",
+        note="",
+        annotations=[],
+    )
+    begun = threading.Event()
+    with ThreadPoolExecutor(1) as other:
+        with store.database.writing() as session:  # what `erase` does: the head first, then the scan
+            evidence.lock_head(session)
+
+            def add() -> None:
+                begun.set()
+                store.add_review(review)
+
+            adding = other.submit(add)
+            assert begun.wait(60)
+            time.sleep(0.5)  # it waits for its turn, holding nothing
+            session.execute(text("UPDATE scans SET lane = '3'"))
+        assert adding.exception() is None
+    assert verify_chain(store).records == 2
 
 
 def test_retention_keeps_clear_scans_and_others_for_their_own_time(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,8 @@ from serving.store import erasure
 from serving.store.scans import ScanStore, verify_chain
 
 if TYPE_CHECKING:
-    from tests.serving.conftest import PngMaker, StartServer, Wait
-    from tests.serving.store.conftest import MakeScan, Postgres
+    from tests.serving.conftest import FakeDetector, PngMaker, ServeInThread, StartServer, Wait
+    from tests.serving.store.conftest import MakeScan, OpenLine, Postgres
 
 PNG = {"Content-Type": "image/png"}
 
@@ -64,6 +65,40 @@ def test_a_connection_lost_within_a_scan_is_tried_once_more(
     assert list(calls.values()) == [2]
     report = verify_chain(store)
     assert (report.records, report.problems) == (3, ())
+
+
+def test_a_server_that_hangs_holds_up_no_answer_and_costs_no_scan(  # noqa: PLR0917 - pytest gives them by name
+    serve: ServeInThread,
+    fake: FakeDetector,
+    open_line: OpenLine,
+    postgres: Postgres,
+    database_url: str,
+    make_png: PngMaker,
+    wait: Wait,
+) -> None:
+    line = open_line(postgres.port)
+    url = database_url.replace(f":{postgres.port}/", f":{line.port}/")
+    refused = (503, "urn:parcelray:problem:store-unavailable")
+    with serve(fake, database_url=url) as client, ThreadPoolExecutor(1) as thread:
+
+        def post(number: int) -> httpx.Response:
+            key = {"Idempotency-Key": f"scan-{number}"}
+            return client.post("/v1/scans", content=make_png(20, mark=number), headers=PNG | key)
+
+        fake.gate.clear()
+        posted = thread.submit(post, 1)
+        assert fake.entered.acquire(timeout=60)
+        line.flows.clear()
+        fake.gate.set()  # it is stored now
+        for answer in (posted.result(), post(2)):
+            assert (answer.status_code, answer.json()["type"]) == refused
+            assert answer.headers["Retry-After"]
+        line.flows.set()
+        wait(lambda: client.get("/readyz").status_code == 200)
+        answers = [post(number) for number in (1, 2, 1, 2)]
+        assert all(answer.status_code in {200, 201} for answer in answers)
+        assert len({answer.json()["id"] for answer in answers}) == 2
+        assert len(client.get("/v1/scans").json()["items"]) == 2
 
 
 def test_a_restart_under_load_loses_nothing_acknowledged(  # noqa: PLR0917 - pytest gives them by name

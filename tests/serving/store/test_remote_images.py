@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+import detector
 import parcelray
 from serving.errors import BadSettingsError
+from serving.retention import erase_scan
 from serving.services import open_store
 from serving.settings import Settings
 from serving.store.remote_images import RemoteImages
@@ -26,9 +28,11 @@ from serving.store.scans import verify_chain
 
 if TYPE_CHECKING:
     from tests.serving.conftest import PngMaker, StartServer, Wait
+    from tests.serving.store.conftest import Line, MakeScan, OpenLine
 
 PNG = {"Content-Type": "image/png"}
 URL = "s3://scans/site-1"
+SAMPLE = Path(detector.__file__).with_name("samples") / "scan.dcs"
 HASH = "0a" * 32
 
 
@@ -70,38 +74,6 @@ class Storage:
         return True
 
 
-class Line:
-    """A TCP line to the storage that can be frozen: it takes connections and bytes, and nothing comes of them."""
-
-    def __init__(self, to_port: int) -> None:
-        self._to_port = to_port
-        self.flows = threading.Event()
-        self.flows.set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self.flows.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._to_port))
-                for ends in ((near, far), (far, near)):
-                    threading.Thread(target=self._pump, args=ends, daemon=True).start()
-
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError), source:
-            while data := source.recv(65536):
-                self.flows.wait()
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-
-
 @pytest.fixture
 def storage(wait: Wait, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
     """A storage server with an empty bucket, and the variables that lead to it."""
@@ -122,12 +94,11 @@ def storage(wait: Wait, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
 
 
 @pytest.fixture
-def line(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+def line(storage: Storage, open_line: OpenLine, monkeypatch: pytest.MonkeyPatch) -> Line:
     """A line to the storage, and the variable that leads to it."""
-    between = Line(storage.port)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", between.url)
-    yield between
-    between.close()
+    between = open_line(storage.port)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{between.port}")
+    return between
 
 
 def test_an_acknowledged_scan_has_its_image_whatever_the_storage_does(
@@ -138,6 +109,9 @@ def test_an_acknowledged_scan_has_its_image_whatever_the_storage_does(
     first = client.post("/v1/scans", content=make_png(20), headers=PNG)
     assert first.status_code == 201
     image = f"{first.headers['Location']}/views/view-1/image"
+    dicos = client.post("/v1/scans", content=SAMPLE.read_bytes(), headers={"Content-Type": "application/dicom"})
+    report = f"{dicos.headers['Location']}/tdr"
+    assert client.get(report).status_code == 200
     assert client.get(image, params={"form": "original"}).content == make_png(20)
     assert client.get(image, params={"form": "thumbnail"}).headers["Content-Type"] == "image/jpeg"
     assert not (tmp_path / "images").exists()
@@ -148,7 +122,8 @@ def test_an_acknowledged_scan_has_its_image_whatever_the_storage_does(
     assert refused.headers["Retry-After"]
     assert client.get("/readyz").status_code == 503
     assert client.get(image, params={"form": "original"}).status_code == 503
-    assert len(client.get("/v1/scans").json()["items"]) == 1
+    assert client.get(report).status_code == 503
+    assert len(client.get("/v1/scans").json()["items"]) == 2
 
     storage.start()
     assert client.post("/v1/scans", content=make_png(20, mark=2), headers=PNG).status_code == 503  # no bucket
@@ -158,13 +133,15 @@ def test_an_acknowledged_scan_has_its_image_whatever_the_storage_does(
     assert server.stop() == 0
 
     # The storage lost what it had acknowledged: that is found, and named.
+    lost = (first.json()["id"], dicos.json()["id"])
     store, images = open_store(Settings(data_dir=tmp_path, images_url=URL))
-    report = verify_chain(store, images)
+    found = verify_chain(store, images)
     store.database.close()
-    assert report.images == 2
-    assert len(report.problems) == 1
-    assert first.json()["id"] in report.problems[0]
-    assert "missing" in report.problems[0]
+    assert found.images == 3
+    assert len(found.problems) == 2
+    for scan_id, problem in zip(lost, found.problems, strict=True):
+        assert scan_id in problem
+        assert "missing" in problem
 
 
 def test_storage_that_hangs_holds_up_no_answer_and_loses_no_scan(
@@ -200,6 +177,32 @@ def test_storage_that_hangs_holds_up_no_answer_and_loses_no_scan(
     report = verify_chain(store, images)
     store.database.close()
     assert (report.images, report.problems) == (2, ())
+
+
+def test_an_erasure_due_while_the_storage_hangs_holds_up_no_scan(
+    line: Line, make_scan: MakeScan, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path, images_url=URL)
+    store, images = open_store(settings)
+    new = make_scan(b"image")
+    sha256 = new.answer.views[0].sha256
+    images.put(sha256, b"image")
+    store.add(new, lambda _: None)
+    line.flows.clear()
+    with ThreadPoolExecutor(1) as thread:
+        erasing = thread.submit(erase_scan, settings, store, images, new.answer.id, by="x", reason="y")
+        try:
+            for number in range(20):
+                store.add(make_scan(f"other {number}".encode()), lambda _: None)
+                time.sleep(0.05)
+            assert not erasing.done(), "they waited for it"
+        finally:
+            line.flows.set()
+        assert erasing.exception() is None
+    with pytest.raises(FileNotFoundError):
+        images.read(sha256)
+    assert verify_chain(store).whole
+    store.database.close()
 
 
 def test_an_image_goes_there_and_comes_back(storage: Storage) -> None:
