@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from datasets.render.compiled import compiled
 
-__all__ = ["placed", "prism", "sheet_between", "skin", "swept_rings", "turned_rings", "wire_rings"]
+__all__ = ["body_under", "placed", "prism", "sheet_between", "skin", "swept_rings", "turned_rings", "wire_rings"]
 
 Array = NDArray[np.float64]
 Triangles = NDArray[np.float32]
@@ -211,4 +211,32 @@ def sheet_between(grid: Array, thickness: float) -> Triangles:  # pragma: no cov
         at = _put(out, at, low[i, j], low[i_next, j_next], top[i_next, j_next])
         at = _put(out, at, low[i, j], top[i_next, j_next], top[i, j])
         i, j = i_next, j_next
+    return out[:at]
+
+
+@compiled
+def body_under(top: Triangles) -> Triangles:  # pragma: no cover  compiled
+    """Close a surface of points (N, M, 3) down to a flat base at z = 0.
+
+    One fan closes the base: only signed sums count, so the rim may have any shape.
+    """
+    rows, columns = top.shape[0], top.shape[1]
+    rim = np.concatenate((top[:-1, 0], top[-1, :-1], top[:0:-1, -1], top[0, :0:-1]))
+    base = rim.copy()
+    base[:, 2] = 0.0
+    around = len(rim)
+    out = np.empty((2 * (rows - 1) * (columns - 1) + 3 * around, 3, 3), np.float32)
+    at = 0
+    for i in range(rows - 1):
+        for j in range(columns - 1):
+            at = _put(out, at, top[i, j], top[i + 1, j], top[i + 1, j + 1])
+    for i in range(rows - 1):
+        for j in range(columns - 1):
+            at = _put(out, at, top[i, j], top[i + 1, j + 1], top[i, j + 1])
+    for step in range(around):
+        at = _put(out, at, base[step], base[(step + 1) % around], rim[(step + 1) % around])
+    for step in range(around):
+        at = _put(out, at, base[step], rim[(step + 1) % around], rim[step])
+    for step in range(around):
+        at = _put(out, at, base[0], base[(step + 1) % around], base[step])
     return out[:at]
