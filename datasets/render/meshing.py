@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from datasets.render.compiled import compiled
 
-__all__ = ["body_under", "placed", "prism", "sheet_between", "skin", "swept_rings", "turned_rings", "wire_rings"]
+__all__ = ["body_under", "placed", "prism", "sheet_between", "skin", "square_strings", "swept_rings", "turned_rings", "wire_rings"]
 
 Array = NDArray[np.float64]
 Triangles = NDArray[np.float32]
@@ -240,3 +240,46 @@ def body_under(top: Triangles) -> Triangles:  # pragma: no cover  compiled
     for step in range(around):
         at = _put(out, at, base[0], base[(step + 1) % around], base[step])
     return out[:at]
+
+
+@compiled
+def square_strings(paths: Array, radii: Array) -> Triangles:  # pragma: no cover  compiled
+    """Return square strings along level paths (L, N, 3), one radius (L,) each: all walls, then all ends."""
+    lines, points = paths.shape[0], paths.shape[1]
+    rings = np.empty((lines, points, 4, 3))
+    for line in range(lines):
+        reach = radii[line]
+        for index in range(points):
+            before, after = max(index - 1, 0), min(index + 1, points - 1)
+            x, y = paths[line, after, 0] - paths[line, before, 0], paths[line, after, 1] - paths[line, before, 1]
+            z = paths[line, after, 2] - paths[line, before, 2]
+            if after - before == 2:
+                x, y, z = x / 2, y / 2, z / 2
+            length = np.sqrt(x * x + y * y + z * z) + 1e-12
+            side = -(y / length) * reach, x / length * reach, 0.0
+            for axis in range(3):
+                centre, over = paths[line, index, axis], reach if axis == 2 else 0.0
+                rings[line, index, 0, axis], rings[line, index, 1, axis] = centre + side[axis], centre + over
+                rings[line, index, 2, axis], rings[line, index, 3, axis] = centre - side[axis], centre - over
+    out = np.empty((8 * lines * points, 3, 3), np.float32)
+    at = 0
+    for upper in range(2):
+        for line in range(lines):
+            for index in range(points - 1):
+                low, high = rings[line, index], rings[line, index + 1]
+                for corner in range(4):
+                    following = (corner + 1) % 4
+                    if upper:
+                        out[at, 0], out[at, 1], out[at, 2] = low[corner], high[following], high[corner]
+                    else:
+                        out[at, 0], out[at, 1], out[at, 2] = low[corner], low[following], high[following]
+                    at += 1
+    for last in range(2):
+        for line in range(lines):
+            ring = rings[line, points - 1 if last else 0]
+            for corner in range(4):
+                following = (corner + 1) % 4
+                out[at, 0] = ring[0]
+                out[at, 1], out[at, 2] = ring[corner if last else following], ring[following if last else corner]
+                at += 1
+    return out

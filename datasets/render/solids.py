@@ -118,12 +118,8 @@ class Phantom:
 
 def bounds_around(solids: Iterable[Solid]) -> tuple[_Points, _Points]:
     """Return the lowest and the highest corner (3,) of all solids, exact."""
-    low_x, low_y, low_z, high_x, high_y, high_z = _UNKNOWN
-    for solid in solids:
-        bounds = solid.bounds_mm
-        low_x, low_y, low_z = min(low_x, bounds[0]), min(low_y, bounds[1]), min(low_z, bounds[2])
-        high_x, high_y, high_z = max(high_x, bounds[3]), max(high_y, bounds[4]), max(high_z, bounds[5])
-    return np.array([low_x, low_y, low_z]), np.array([high_x, high_y, high_z])
+    columns = list(zip(_UNKNOWN, *[solid.bounds_mm for solid in solids], strict=True))
+    return np.array([min(values) for values in columns[:3]]), np.array([max(values) for values in columns[3:]])
 
 
 def _all_moved(solids: tuple[Solid, ...], rotation: ArrayLike | None, offset_mm: ArrayLike) -> tuple[Solid, ...]:
