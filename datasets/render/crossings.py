@@ -157,9 +157,11 @@ def _add_segment(  # noqa: PLR0917  compiled code takes its arguments by positio
         return
     slope = (inverse_depths[1] - inverse_depths[0]) / (ends[1] - ends[0])
     if samples == 1:  # without a division of integers in the loop
-        for c in range(start, stop):
+        end = min(start + (stop - start + 7) // 8 * 8, first_column + out.shape[1])
+        for c in range(start, end):
             distance = 1.0 / (inverse_depths[0] + slope * (c - ends[0])) - reference
-            out[line, _At(c - first_column)] += np.float32(sign * distance * secants[_At(c)])
+            length = np.float32(sign * distance * secants[_At(c)])
+            out[line, _At(c - first_column)] += length if c < stop else np.float32(0.0)
     else:
         for c in range(start, stop):
             distance = 1.0 / (inverse_depths[0] + slope * (c - ends[0])) - reference

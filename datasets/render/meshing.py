@@ -105,6 +105,14 @@ def _tangents(path: Array, closed: bool) -> Array:  # pragma: no cover  compiled
 
 
 @compiled
+def _cross(first: Array, second: Array, out: Array) -> None:  # pragma: no cover  compiled
+    """Fill out (3,) with the vector product: `np.cross` without an array for each."""
+    out[0] = first[1] * second[2] - first[2] * second[1]
+    out[1] = first[2] * second[0] - first[0] * second[2]
+    out[2] = first[0] * second[1] - first[1] * second[0]
+
+
+@compiled
 def _circle(out: Array, centre: Array, first: Array, second: Array, radius: float) -> None:  # pragma: no cover
     """Fill out (sides, 3) with a circle about `centre` from `first` towards `second`."""
     sides = out.shape[0]
@@ -120,15 +128,16 @@ def wire_rings(path: Array, up: Array, radius: float, sides: int, closed: bool) 
     count = path.shape[0]
     tangent = _tangents(path, closed)
     rings = np.empty((count, sides, 3))
-    side = np.empty(3)
+    side, other = np.empty(3), np.empty(3)
     for index in range(count):
         above = up[index if up.shape[0] > 1 else 0]
-        side[:] = np.cross(above, tangent[index])
+        _cross(above, tangent[index], side)
         length = np.sqrt(side[0] ** 2 + side[1] ** 2 + side[2] ** 2)
         if length < 0.05:
             return rings[:0]
         side /= length
-        _circle(rings[index], path[index], side, np.cross(tangent[index], side), radius)
+        _cross(tangent[index], side, other)
+        _circle(rings[index], path[index], side, other, radius)
     return rings
 
 
@@ -178,16 +187,19 @@ def sheet_between(grid: Array, thickness: float) -> Triangles:  # pragma: no cov
     """Thicken a surface (N, M, 3) along its normals into a closed mesh."""
     rows, columns = grid.shape[0], grid.shape[1]
     top, low = np.empty_like(grid), np.empty_like(grid)
-    along, across = np.empty(3), np.empty(3)
+    along, across, normal = np.empty(3), np.empty(3), np.empty(3)
     for i in range(rows):
         for j in range(columns):
             i0, i1, j0, j1 = max(i - 1, 0), min(i + 1, rows - 1), max(j - 1, 0), min(j + 1, columns - 1)
-            along[:] = grid[i1, j] - grid[i0, j]
-            across[:] = grid[i, j1] - grid[i, j0]
-            normal = np.cross(along, across)
-            normal *= thickness / 2 / (np.sqrt((normal * normal).sum()) + 1e-12)
-            top[i, j] = grid[i, j] + normal
-            low[i, j] = grid[i, j] - normal
+            for axis in range(3):
+                along[axis] = grid[i1, j, axis] - grid[i0, j, axis]
+                across[axis] = grid[i, j1, axis] - grid[i, j0, axis]
+            _cross(along, across, normal)
+            length = np.sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2])
+            reach = thickness / 2 / (length + 1e-12)
+            for axis in range(3):
+                top[i, j, axis] = grid[i, j, axis] + normal[axis] * reach
+                low[i, j, axis] = grid[i, j, axis] - normal[axis] * reach
     out = np.empty((4 * (rows - 1) * (columns - 1) + 4 * (rows + columns - 2), 3, 3), np.float32)
     at = 0
     for i in range(rows - 1):

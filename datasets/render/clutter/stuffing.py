@@ -147,10 +147,13 @@ def _near_lines(x: Array, y: Array, lines: Array) -> tuple[Array, ...]:  # pragm
     at = 0
     for line in range(count):
         cos, sin, swing, wave, shift, place, breadth, centre, reach, _ = lines[line]
+        near = left = np.inf
+        far = right = -np.inf
         for index in range(points):
-            along[index] = cos * x[index] + sin * y[index]
-            across[index] = cos * y[index] - sin * x[index]
-        middle, start = place * (across.max() - across.min()), centre * (along.max() - along.min())
+            a, b = cos * x[index] + sin * y[index], cos * y[index] - sin * x[index]
+            near, far, left, right = min(near, a), max(far, a), min(left, b), max(right, b)
+            along[index], across[index] = a, b
+        middle, start = place * (right - left), centre * (far - near)
         widest = swing + 28 * breadth  # exp(-28**2) is 0
         for index in range(points):
             if abs(along[index] - start) < reach and abs(across[index] - middle) < widest:
