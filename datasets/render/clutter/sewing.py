@@ -6,6 +6,7 @@ import numpy as np
 
 from datasets.render.clutter.shapes import (
     Array,
+    between,
     boxes,
     pick,
     pillow,
@@ -19,11 +20,9 @@ __all__ = ["cloth", "waves", "zip_puller", "zip_row"]
 
 def waves(rng: np.random.Generator, x: Array, y: Array, height_mm: float, count: int = 4) -> Array:
     """Return a smooth random height (N, M) over x and y, full or (N, 1) and (M,): waves of random way and length."""
-    angles, factors, shifts, shares = np.empty((4, count, 1, 1))
-    for wave in range(count):
-        angles[wave], factors[wave] = uniform(rng, 0, 2 * np.pi), 2 * np.pi / uniform(rng, 45, 180)
-        shifts[wave], shares[wave] = uniform(rng, 0, 2 * np.pi), uniform(rng, 0.3, 1.0)
-    phases = (np.cos(angles) * x + np.sin(angles) * y) * factors + shifts
+    drawn = between(rng.random((count, 4)), (0, 45, 0, 0.3), (2 * np.pi, 180, 2 * np.pi, 1.0))
+    angles, lengths, shifts, shares = drawn.T[..., None, None]
+    phases = (np.cos(angles) * x + np.sin(angles) * y) * (2 * np.pi / lengths) + shifts
     z: Array = (np.sin(phases) * shares).sum(axis=0)
     return z * (height_mm / 2 / count)
 

@@ -19,6 +19,7 @@ from datasets.render.solids import Phantom, Solid, box, lathe, sweep
 __all__ = [
     "along_x",
     "along_y",
+    "between",
     "blob",
     "boxes",
     "chance",
@@ -54,6 +55,12 @@ _UNIT_BOX = box((1, 1, 1), "air").triangles_mm
 def uniform(rng: np.random.Generator, low: float, high: float) -> float:
     """Return one uniform number: `rng.uniform` without its checks."""
     return float(low + (high - low) * rng.random())
+
+
+def between(shares: Array, low: ArrayLike, high: ArrayLike) -> Array:
+    """Return what lies at shares of the way from low to high: `rng.random` in, as many uniform numbers out."""
+    low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    return low + (high - low) * shares
 
 
 def pick(rng: np.random.Generator, *options: _Option) -> _Option:

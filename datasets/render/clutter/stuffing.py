@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from datasets.render.clutter.sewing import zip_puller
-from datasets.render.clutter.shapes import Array, boxes, chance, copies, finish, pick, ring, uniform, wire
+from datasets.render.clutter.shapes import Array, between, boxes, chance, copies, finish, pick, ring, uniform, wire
 from datasets.render.compiled import compiled
 from datasets.render.meshing import body_under
 from datasets.render.solids import Phantom, Solid, box, cylinder, ellipsoid
 
 __all__ = ["findings", "folded_pack", "grains", "relief"]
+
+# Least and most of what is drawn for each folded layer: middle along and across, half length and width, height.
+_LAYER: Final = np.array([(-0.4, 0.4), (-0.4, 0.4), (0.08, 0.4), (0.05, 0.3), (0.1, 0.5)]).T
+# For each crease: angle, swing, length and phase of its wave, place across, breadth, place along, reach, height.
+_LINE: Final = np.array(
+    [(0, np.pi), (4, 22), (18, 70), (0, 6), (-0.45, 0.45), (2.5, 9), (-0.4, 0.4), (30, 160), (-7, 13)], np.float64
+).T
+_PLACE: Final = 4
 
 
 def folded_pack(rng: np.random.Generator, size_mm: tuple[float, float] | None = None) -> Phantom:
@@ -92,22 +102,21 @@ def relief(x_mm: Array, y_mm: Array, height_mm: Array, material: str) -> Solid:
 
 def _steps(rng: np.random.Generator, u: Array, v: Array, count: int) -> Array:
     """Return extra thickness (N, M) over u (N,) and v (M,): folded layers are rectangles, each with a sharp edge."""
-    layers = np.empty((count, 7))
-    for layer in layers:  # they lie at small angles
-        angle = pick(rng, 0.0, np.pi / 2) + rng.normal(0, 0.25)
-        layer[:2] = np.cos(angle), np.sin(angle)
-        layer[2:4] = uniform(rng, -0.4, 0.4), uniform(rng, -0.4, 0.4)
-        layer[4:] = uniform(rng, 0.08, 0.4), uniform(rng, 0.05, 0.3), uniform(rng, 0.1, 0.5)
-    total: Array = _layered(u, v, layers)
+    angles, sizes = np.empty(count), np.empty((count, 5))
+    for layer in range(count):  # they lie at small angles
+        angles[layer] = pick(rng, 0.0, np.pi / 2) + rng.normal(0, 0.25)
+        rng.random(out=sizes[layer])
+    total: Array = _layered(u, v, np.cos(angles), np.sin(angles), between(sizes, *_LAYER))
     return total
 
 
 @compiled
-def _layered(u: Array, v: Array, layers: Array) -> Array:  # pragma: no cover  compiled
-    """Add up rectangles (K, 7): cosine and sine, middle along and across, half its length and width, height."""
+def _layered(u: Array, v: Array, cosines: Array, sines: Array, sizes: Array) -> Array:  # pragma: no cover  compiled
+    """Add up rectangles: middle along and across, half the length and width, height (K, 5), each at its angle."""
     total = np.zeros((u.shape[0], v.shape[0]))
-    for layer in range(layers.shape[0]):
-        cos, sin, middle_along, middle_across, length, width, height = layers[layer]
+    for layer in range(sizes.shape[0]):
+        cos, sin = cosines[layer], sines[layer]
+        middle_along, middle_across, length, width, height = sizes[layer]
         for i in range(u.shape[0]):
             for j in range(v.shape[0]):
                 along = cos * u[i] + sin * v[j] - middle_along
@@ -118,22 +127,19 @@ def _layered(u: Array, v: Array, layers: Array) -> Array:  # pragma: no cover  c
 
 def _creases(rng: np.random.Generator, x: Array, y: Array, count: int) -> Array:
     """Return ridges and grooves in mm along wandering lines."""
-    lines = np.empty((count, 10))
-    for line in lines:
-        angle = uniform(rng, 0, np.pi)
-        line[:2] = np.cos(angle), np.sin(angle)
-        line[2:5] = uniform(rng, 4, 22), uniform(rng, 18, 70), uniform(rng, 0, 6)
-        line[5:7] = uniform(rng, -0.45, 0.45), uniform(rng, 2.5, 9)
-        line[7:] = uniform(rng, -0.4, 0.4), uniform(rng, 30, 160), uniform(rng, -7, 13)
-    starts, spots, phases, offsets = _near_lines(x, y, lines)
+    lines = between(rng.random((count, 9)), *_LINE)
+    cosines, sines = np.cos(lines[:, 0]), np.sin(lines[:, 0])
+    starts, spots, phases, offsets = _near_lines(x, y, cosines, sines, lines)
     _fall_off(np.sin(phases), offsets, starts, lines)
     total: Array = _heaped(np.exp(offsets), spots, starts, lines, x.shape)
     return total
 
 
 @compiled
-def _near_lines(x: Array, y: Array, lines: Array) -> tuple[Array, ...]:  # pragma: no cover  compiled
-    """Find the points that each of the lines (K, 10) can raise or lower, all others would get exactly nothing.
+def _near_lines(
+    x: Array, y: Array, cosines: Array, sines: Array, lines: Array
+) -> tuple[Array, ...]:  # pragma: no cover  compiled
+    """Find the points that each of the lines (K, 9) can raise or lower: all others would get exactly nothing.
 
     Returns:
         Where those of each line begin (K + 1,), and of each their index, phase of the wave, and distance across from
@@ -146,7 +152,8 @@ def _near_lines(x: Array, y: Array, lines: Array) -> tuple[Array, ...]:  # pragm
     along, across = np.empty(points), np.empty(points)
     at = 0
     for line in range(count):
-        cos, sin, swing, wave, shift, place, breadth, centre, reach, _ = lines[line]
+        cos, sin = cosines[line], sines[line]
+        _, swing, wave, shift, place, breadth, centre, reach, _ = lines[line]
         near = left = np.inf
         far = right = -np.inf
         for index in range(points):
@@ -159,7 +166,7 @@ def _near_lines(x: Array, y: Array, lines: Array) -> tuple[Array, ...]:  # pragm
             if abs(along[index] - start) < reach and abs(across[index] - middle) < widest:
                 spots[at], phases[at], offsets[at] = index, along[index] / wave + shift, across[index]
                 at += 1
-        lines[line, 5], starts[line + 1] = middle, at
+        lines[line, _PLACE], starts[line + 1] = middle, at
     return starts, spots[:at], phases[:at], offsets[:at]
 
 
@@ -167,7 +174,7 @@ def _near_lines(x: Array, y: Array, lines: Array) -> tuple[Array, ...]:  # pragm
 def _fall_off(waves: Array, offsets: Array, starts: Array, lines: Array) -> None:  # pragma: no cover  compiled
     """Turn distances across from the middle into the exponents of a bell about the wave."""
     for line in range(lines.shape[0]):
-        swing, middle, breadth = lines[line, 2], lines[line, 5], lines[line, 6]
+        _, swing, _, _, middle, breadth, _, _, _ = lines[line]
         for at in range(starts[line], starts[line + 1]):
             near = (offsets[at] - swing * waves[at] - middle) / breadth
             offsets[at] = -(near * near)
@@ -181,7 +188,7 @@ def _heaped(
     total = np.zeros(shape[0] * shape[1])
     for line in range(lines.shape[0]):
         for at in range(starts[line], starts[line + 1]):
-            total[spots[at]] += lines[line, 9] * bells[at]
+            total[spots[at]] += lines[line, -1] * bells[at]
     return total.reshape(shape)
 
 
