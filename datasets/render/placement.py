@@ -165,12 +165,12 @@ def random_attitude(
 
 def about_axis(axis: int, angle: float) -> NDArray[np.float64]:
     """Return the (3, 3) rotation by an angle in radians about axis 0 (x), 1 (y) or 2 (z)."""
-    cos, sin = np.cos(angle), np.sin(angle)
-    rotation = np.eye(3)
-    first, second = [i for i in range(3) if i != axis]
-    rotation[first, first] = rotation[second, second] = cos
-    rotation[first, second], rotation[second, first] = (-sin, sin) if axis != 1 else (sin, -sin)
-    return rotation
+    cos, sin = float(np.cos(angle)), float(np.sin(angle))
+    if axis == 0:
+        return np.array([(1.0, 0.0, 0.0), (0.0, cos, -sin), (0.0, sin, cos)])
+    if axis == 1:
+        return np.array([(cos, 0.0, sin), (0.0, 1.0, 0.0), (-sin, 0.0, cos)])
+    return np.array([(cos, -sin, 0.0), (sin, cos, 0.0), (0.0, 0.0, 1.0)])
 
 
 def bounds_of(group: Sequence[Phantom]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

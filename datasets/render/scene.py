@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from datasets.render.clutter import random_clutter
 from datasets.render.clutter.drapery import drapery
+from datasets.render.clutter.shapes import pick
 from datasets.render.clutter.stuffing import findings, folded_pack
 from datasets.render.contents import (
     DAILY_KINDS,
@@ -182,9 +183,9 @@ def _queue(
     """
     metal = int(rng.integers(1, 8)) if rng.random() < recipe.hard_negative_share else 0
     limit = int(rng.integers(2, 9)) if close_up else int(rng.integers(6, 70))
-    kinds = [theme.draw_kind(rng) for _ in range(limit)] + [str(rng.choice(METAL_KINDS)) for _ in range(metal)]
+    kinds = [theme.draw_kind(rng) for _ in range(limit)] + [pick(rng, *METAL_KINDS) for _ in range(metal)]
     if dense:  # people fill up with what they use every day
-        kinds += [str(rng.choice(DAILY_KINDS)) for _ in range(int(rng.integers(4, 16)))]
+        kinds += [pick(rng, *DAILY_KINDS) for _ in range(int(rng.integers(4, 16)))]
     queue: list[Threat | str] = [kinds[i] for i in rng.permutation(len(kinds))]
     decoys = [draw_decoy(rng, recipe) for _ in range(int(rng.integers(1, 4)) if metal else 0)]
     for item in (*decoys, *threats):

@@ -42,6 +42,7 @@ __all__ = [
     "turned",
     "uniform",
     "vessel",
+    "wandering",
     "wire",
 ]
 
@@ -195,6 +196,14 @@ def blob(rng: np.random.Generator, width_mm: float, depth_mm: float, *, knobs: i
     angle = np.arange(knobs) * (2 * np.pi / knobs)
     radius = 0.5 * (1 + rng.uniform(-rough, rough, knobs))
     return smooth(np.stack([np.cos(angle) * radius * width_mm, np.sin(angle) * radius * depth_mm], axis=1))
+
+
+def wandering(angles: Array, rise: ArrayLike, step_mm: float) -> Array:
+    """Return a path (N, 3) of equal steps over the ground, each at its angle (N,), rising by `rise` times the step."""
+    steps = np.empty((len(angles), 3))
+    steps[:, 0], steps[:, 1], steps[:, 2] = np.cos(angles), np.sin(angles), rise
+    steps *= step_mm
+    return steps.cumsum(axis=0)
 
 
 def strip(path_mm: ArrayLike, width_mm: ArrayLike) -> Array:

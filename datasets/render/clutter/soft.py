@@ -20,6 +20,7 @@ from datasets.render.clutter.shapes import (
     smooth,
     strip,
     uniform,
+    wandering,
     wire,
 )
 from datasets.render.solids import Phantom, Solid, box, cylinder, extrude, tube
@@ -47,9 +48,9 @@ def _creases(rng: np.random.Generator, size: tuple[float, float], height: float,
     """Return folds that catch the eye: strings of cloth, mostly along or across the garment."""
     solids = []
     for _ in range(int(rng.integers(4, 13))):
-        angle = float(rng.choice([0, np.pi / 2])) + rng.normal(0, 0.35) + rng.normal(0, 0.15, 6).cumsum()
+        angles = pick(rng, 0, np.pi / 2) + rng.normal(0, 0.35) + rng.normal(0, 0.15, 6).cumsum()
         reach = uniform(rng, 0.06, 0.15) * min(size)
-        path = np.cumsum(np.stack([np.cos(angle), np.sin(angle), rng.normal(0, 0.1, 6)], axis=1) * reach, axis=0)
+        path = wandering(angles, rng.normal(0, 0.1, 6), reach)
         path += (*(rng.uniform(-0.4, 0.4, 2) * size - path[3, :2]), uniform(rng, 0, height))
         solids.append(wire(path, uniform(rng, 0.6, 2.6), material, sides=4))
     return solids

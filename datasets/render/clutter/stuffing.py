@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from datasets.render.clutter.sewing import zip_puller
-from datasets.render.clutter.shapes import Array, between, boxes, chance, copies, finish, pick, ring, uniform, wire
+from datasets.render.clutter.shapes import Array, between, boxes, chance, copies, finish, pick, ring, uniform, wandering, wire
 from datasets.render.compiled import compiled
 from datasets.render.meshing import body_under
 from datasets.render.solids import Phantom, Solid, box, cylinder, ellipsoid
@@ -26,7 +26,7 @@ _PLACE: Final = 4
 def folded_pack(rng: np.random.Generator, size_mm: tuple[float, float] | None = None) -> Phantom:
     """Return packed clothing: one lumpy body whose thickness steps at folds and rises along creases."""
     width, depth = size_mm or (uniform(rng, 160, 420), uniform(rng, 120, 320))
-    columns, rows = (int(np.clip(side / 7.0, 12, 44)) for side in (width, depth))
+    columns, rows = (int(min(max(side / 7.0, 12), 44)) for side in (width, depth))
     u, v = np.linspace(-0.5, 0.5, columns)[:, None], np.linspace(-0.5, 0.5, rows)
     x = u * width * (1 + 0.05 * np.sin(v * uniform(rng, 3, 12) + uniform(rng, 0, 6)))
     y = v * depth * (1 + 0.05 * np.sin(u * uniform(rng, 3, 12) + uniform(rng, 0, 6)))
@@ -198,11 +198,10 @@ def _seams(rng: np.random.Generator, size_mm: tuple[float, float], top_mm: float
     lines = []
     for _ in range(4):
         reach = uniform(rng, 0.03, 0.16) * min(size_mm)
-        angle = rng.normal(0, 0.3, 6).cumsum()
-        path = np.cumsum(np.stack([np.cos(angle), np.sin(angle), np.zeros(6)], axis=1) * reach, axis=0)
+        path = wandering(rng.normal(0, 0.3, 6).cumsum(), 0.0, reach)
         line = wire(path - path.mean(axis=0), uniform(rng, 0.6, 2.4), material, sides=4)
         count = int(rng.integers(3, 14))
-        spots = rng.uniform((-0.36, -0.36, 0.1), (0.36, 0.36, 0.9), (count, 3)) * (*size_mm, top_mm)
+        spots = between(rng.random((count, 3)), (-0.36, -0.36, 0.1), (0.36, 0.36, 0.9)) * (*size_mm, top_mm)
         yaw = rng.integers(0, 2, count) * 90 + rng.normal(0, 20, count)
         lines.append(copies(line, spots, yaw_deg=yaw))
     return lines
