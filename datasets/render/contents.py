@@ -106,8 +106,12 @@ class Theme:
 
 
 THEMES: Final = (
-    Theme("clothes", 3.0, Chances({"cloth": 7, "wardrobe": 2, "toiletry": 1, "electronics": 0.5, "metal": 0.5}), (4, 18)),
-    Theme("travel", 2.5, Chances({"cloth": 3, "wardrobe": 2, "electronics": 2, "toiletry": 1.5, "kitchen": 0.5}), (0, 10)),
+    Theme(
+        "clothes", 3.0, Chances({"cloth": 7, "wardrobe": 2, "toiletry": 1, "electronics": 0.5, "metal": 0.5}), (4, 18)
+    ),
+    Theme(
+        "travel", 2.5, Chances({"cloth": 3, "wardrobe": 2, "electronics": 2, "toiletry": 1.5, "kitchen": 0.5}), (0, 10)
+    ),
     Theme("electronics", 1.5, Chances({"cloth": 0.5, "electronics": 5, "metal": 0.7})),
     Theme("tools", 1.2, Chances({"cloth": 1.0, "tools": 5, "metal": 1.5, "look_alikes": 1})),
     Theme("machine parts", 0.5, Chances({"metal": 3, "look_alikes": 4, "cloth": 1.0})),

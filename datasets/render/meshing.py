@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from datasets.render.compiled import compiled
 
-__all__ = ["body_under", "placed", "prism", "sheet_between", "skin", "square_strings", "swept_rings", "turned_rings", "wire_rings"]
+__all__ = [
+    "body_under",
+    "placed",
+    "prism",
+    "sheet_between",
+    "skin",
+    "square_strings",
+    "swept_rings",
+    "turned_rings",
+    "wire_rings",
+]
 
 Array = NDArray[np.float64]
 Triangles = NDArray[np.float32]
@@ -273,25 +283,20 @@ def square_strings(paths: Array, radii: Array) -> Triangles:  # pragma: no cover
                 centre, over = paths[line, index, axis], reach if axis == 2 else 0.0
                 rings[line, index, 0, axis], rings[line, index, 1, axis] = centre + side[axis], centre + over
                 rings[line, index, 2, axis], rings[line, index, 3, axis] = centre - side[axis], centre - over
-    out = np.empty((8 * lines * points, 3, 3), np.float32)
-    at = 0
-    for upper in range(2):
-        for line in range(lines):
+    walls, ends = 4 * lines * (points - 1), 4 * lines
+    out = np.empty((2 * walls + 2 * ends, 3, 3), np.float32)
+    for line in range(lines):
+        first, last = rings[line, 0], rings[line, points - 1]
+        for corner in range(4):
+            following = (corner + 1) % 4
             for index in range(points - 1):
                 low, high = rings[line, index], rings[line, index + 1]
-                for corner in range(4):
-                    following = (corner + 1) % 4
-                    if upper:
-                        out[at, 0], out[at, 1], out[at, 2] = low[corner], high[following], high[corner]
-                    else:
-                        out[at, 0], out[at, 1], out[at, 2] = low[corner], low[following], high[following]
-                    at += 1
-    for last in range(2):
-        for line in range(lines):
-            ring = rings[line, points - 1 if last else 0]
-            for corner in range(4):
-                following = (corner + 1) % 4
-                out[at, 0] = ring[0]
-                out[at, 1], out[at, 2] = ring[corner if last else following], ring[following if last else corner]
-                at += 1
+                at = (line * (points - 1) + index) * 4 + corner
+                out[at, 0], out[at, 1], out[at, 2] = low[corner], low[following], high[following]
+                at += walls
+                out[at, 0], out[at, 1], out[at, 2] = low[corner], high[following], high[corner]
+            at = 2 * walls + 4 * line + corner
+            out[at, 0], out[at, 1], out[at, 2] = first[0], first[following], first[corner]
+            at += ends
+            out[at, 0], out[at, 1], out[at, 2] = last[0], last[corner], last[following]
     return out

@@ -10,22 +10,68 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.render.compiled import compiled
-from datasets.render.solids import Phantom, bounds_around
+from datasets.render.solids import Phantom, Solid, bounds_around
 
 __all__ = [
-    "CELL_MM", "Floor", "Grids", "about_axis", "bounds_of", "grids_of", "random_attitude", "random_rotation", "turned",
+    "CELL_MM", "Floor", "Grids", "Group", "about_axis", "bounds_of", "grids_of", "random_attitude", "random_rotation",
+    "turned",
 ]  # fmt: skip
 
 CELL_MM: Final = 8.0
 _TRIES: Final = 10
 _At: Final = np.uintp  # unsigned: an index that may be negative is asked each time
 _RISE_MM: Final = 220.0  # a threat leans no higher than this: nobody packs a long gun upright
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Phantoms that keep their places relative to each other, tried here and there as one mesh.
+
+    Attributes:
+        phantoms: as they were built.
+        mesh: their triangles, one solid after the other, where the group is now; its material means nothing.
+    """
+
+    phantoms: tuple[Phantom, ...]
+    mesh: Solid
+
+    @classmethod
+    def of(cls, phantoms: Sequence[Phantom]) -> Self:
+        """Return a group of phantoms as they lie."""
+        meshes = [solid.triangles_mm for phantom in phantoms for solid in phantom.solids]
+        return cls(tuple(phantoms), Solid(np.concatenate(meshes), "air"))
+
+    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the lowest and the highest corner, each (3,)."""
+        return bounds_around([self.mesh])
+
+    def turned(self, rotation: NDArray[np.float64]) -> Group:
+        """Return the group turned about its centre, which becomes the origin."""
+        low, high = self.bounds()
+        return Group(self.phantoms, self.mesh.moved(rotation, -(rotation @ (low + high) / 2)))
+
+    def scaled(self, factors: NDArray[np.float64]) -> Group:
+        """Return the group scaled about the origin by one factor an axis."""
+        return Group(self.phantoms, self.mesh.scaled(factors))
+
+    def laid(self, offset_mm: NDArray[np.float64]) -> list[Phantom]:
+        """Return the phantoms where they lie after a shift."""
+        triangles = self.mesh.moved(offset_mm=offset_mm).triangles_mm
+        phantoms, at = [], 0
+        for phantom in self.phantoms:
+            solids = []
+            for solid in phantom.solids:
+                end = at + len(solid.triangles_mm)
+                solids.append(Solid(triangles[at:end], solid.material, solid.weight))
+                at = end
+            phantoms.append(Phantom(phantom.kind, tuple(solids), phantom.label, phantom.attributes))
+        return phantoms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +102,7 @@ class Floor:
 
     def drop(
         self,
-        group: Sequence[Phantom],
+        group: Group,
         rng: np.random.Generator,
         *,
         sinks: float = 0.0,
@@ -65,18 +111,18 @@ class Floor:
         """Put a rigid group of phantoms down somewhere; None if it fits nowhere that was tried.
 
         Args:
-            group: phantoms that keep their places relative to each other.
+            group: what is put down, turned as it shall lie.
             rng: source of chance.
             sinks: share of its height by which what comes later may sink into it (soft things).
             spread: how much chance there is in the choice between low and high places, 0..1.
         """
-        low, high = bounds_of(group)
+        low, high = group.bounds()
         size_x, size_y = _cells(low, high)
         free_x, free_y = self.heights_mm.shape[0] - size_x, self.heights_mm.shape[1] - size_y
         room_mm = float(self.high_mm[2])
         if free_x < 0 or free_y < 0:
             return None
-        grids = grids_of(group, low, high)
+        grids = grids_of(group)
         xs = rng.integers(0, free_x + 1, _TRIES)
         ys = rng.integers(0, free_y + 1, _TRIES)
         rests = _rests(self.heights_mm, grids.low_mm, xs, ys)
@@ -91,7 +137,7 @@ class Floor:
         tallest = np.where(np.isfinite(grids.high_mm), rest + grids.high_mm * (1 - sinks), -np.inf)
         np.maximum(window, tallest, out=window)
         corner = np.array([self.low_mm[0] + x * CELL_MM, self.low_mm[1] + y * CELL_MM, rest])
-        return [phantom.moved(offset_mm=corner - low) for phantom in group]
+        return group.laid(corner - low)
 
     def filled(self) -> float:
         """Return the share of the container's height that is taken, on average."""
@@ -99,16 +145,13 @@ class Floor:
         return float((self.heights_mm - self.low_mm[2]).mean()) / max(room, 1e-6)
 
 
-def grids_of(group: Sequence[Phantom], low_mm: NDArray[np.float64], high_mm: NDArray[np.float64]) -> Grids:
-    """Return the grids of a group between its lowest and its highest corner; heights are counted from the lowest."""
-    cells = _cells(low_mm, high_mm)
-    low = np.full(cells, np.inf, np.float32)
-    top = np.full(cells, -np.inf, np.float32)
-    origin = np.asarray(low_mm, np.float32)
-    for phantom in group:
-        for solid in phantom.solids:
-            _rasterise(solid.triangles_mm, origin, low, top)
-    return Grids(low, top)
+def grids_of(group: Group) -> Grids:
+    """Return the grids of a group over its bounds; heights are counted from the lowest point."""
+    low, high = group.bounds()
+    cells = _cells(low, high)
+    grids = Grids(np.full(cells, np.inf, np.float32), np.full(cells, -np.inf, np.float32))
+    _rasterise(group.mesh.triangles_mm, low.astype(np.float32), grids.low_mm, grids.high_mm)
+    return grids
 
 
 def _cells(low_mm: NDArray[np.float64], high_mm: NDArray[np.float64]) -> tuple[int, int]:

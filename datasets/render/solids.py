@@ -140,7 +140,7 @@ def _measured(triangles: NDArray[np.float32]) -> Bounds:  # pragma: no cover  co
             x, y, z = triangles[index, corner, 0], triangles[index, corner, 1], triangles[index, corner, 2]
             low_x, low_y, low_z = min(low_x, x), min(low_y, y), min(low_z, z)
             high_x, high_y, high_z = max(high_x, x), max(high_y, y), max(high_z, z)
-    return low_x, low_y, low_z, high_x, high_y, high_z
+    return float(low_x), float(low_y), float(low_z), float(high_x), float(high_y), float(high_z)
 
 
 @compiled
@@ -173,8 +173,9 @@ def _shifted(
             out[index, corner, 0] = triangles[index, corner, 0] + x
             out[index, corner, 1] = triangles[index, corner, 1] + y
             out[index, corner, 2] = triangles[index, corner, 2] + z
-    low = np.float32(bounds[0] + x), np.float32(bounds[1] + y), np.float32(bounds[2] + z)
-    return out, (*low, np.float32(bounds[3] + x), np.float32(bounds[4] + y), np.float32(bounds[5] + z))
+    low = float(np.float32(bounds[0] + x)), float(np.float32(bounds[1] + y)), float(np.float32(bounds[2] + z))
+    high = float(np.float32(bounds[3] + x)), float(np.float32(bounds[4] + y)), float(np.float32(bounds[5] + z))
+    return out, (*low, *high)
 
 
 @compiled
@@ -189,8 +190,9 @@ def _scaled(
             out[index, corner, 0] = triangles[index, corner, 0] * x
             out[index, corner, 1] = triangles[index, corner, 1] * y
             out[index, corner, 2] = triangles[index, corner, 2] * z
-    low = np.float32(bounds[0]) * x, np.float32(bounds[1]) * y, np.float32(bounds[2]) * z
-    return out, (*low, np.float32(bounds[3]) * x, np.float32(bounds[4]) * y, np.float32(bounds[5]) * z)
+    low = float(np.float32(bounds[0]) * x), float(np.float32(bounds[1]) * y), float(np.float32(bounds[2]) * z)
+    high = float(np.float32(bounds[3]) * x), float(np.float32(bounds[4]) * y), float(np.float32(bounds[5]) * z)
+    return out, (*low, *high)
 
 
 def extrude(outline_mm: ArrayLike, height_mm: float, material: str, *, holes_mm: Iterable[ArrayLike] = ()) -> Solid:

@@ -60,8 +60,8 @@ def uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 def between(shares: Array, low: ArrayLike, high: ArrayLike) -> Array:
     """Return what lies at shares of the way from low to high: `rng.random` in, as many uniform numbers out."""
-    low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
-    return low + (high - low) * shares
+    start: Array = np.asarray(low, np.float64)
+    return start + (np.asarray(high, np.float64) - start) * shares
 
 
 def pick(rng: np.random.Generator, *options: _Option) -> _Option:

@@ -7,7 +7,19 @@ from typing import Final
 import numpy as np
 
 from datasets.render.clutter.sewing import zip_puller
-from datasets.render.clutter.shapes import Array, between, boxes, chance, copies, finish, pick, ring, uniform, wandering, wire
+from datasets.render.clutter.shapes import (
+    Array,
+    between,
+    boxes,
+    chance,
+    copies,
+    finish,
+    pick,
+    ring,
+    uniform,
+    wandering,
+    wire,
+)
 from datasets.render.compiled import compiled
 from datasets.render.meshing import body_under
 from datasets.render.solids import Phantom, Solid, box, cylinder, ellipsoid

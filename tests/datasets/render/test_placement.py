@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from datasets.render.placement import CELL_MM, Floor, grids_of, random_attitude, random_rotation
+from datasets.render.placement import CELL_MM, Floor, Group, grids_of, random_attitude, random_rotation
 from datasets.render.solids import Phantom, box, cylinder, ellipsoid
 
 LOW = np.array([-200.0, -150.0, 5.0])
@@ -27,7 +27,7 @@ def _things(rng: np.random.Generator, count: int) -> list[Phantom]:
 def _packed(seed: int) -> list[Phantom]:
     rng = np.random.default_rng(seed)
     floor = Floor(LOW, HIGH)
-    return [thing for item in _things(rng, 50) for thing in floor.drop([item], rng) or []]
+    return [thing for item in _things(rng, 50) for thing in floor.drop(Group.of([item]), rng) or []]
 
 
 def _spans(phantom: Phantom, x: float, y: float) -> list[float]:
@@ -70,7 +70,7 @@ def test_a_box_rests_on_what_lies_there() -> None:
     rng = np.random.default_rng(0)
     floor = Floor(np.zeros(3), np.array([80.0, 80.0, 100.0]))
     plate = Phantom("plate", (box((80, 80, 10), "steel"),))
-    first, second = (floor.drop([plate], rng) for _ in range(2))
+    first, second = (floor.drop(Group.of([plate]), rng) for _ in range(2))
     assert first is not None
     assert second is not None
     assert first[0].bounds_mm()[0][2] == pytest.approx(0, abs=1e-4)
@@ -80,15 +80,15 @@ def test_a_box_rests_on_what_lies_there() -> None:
 def test_what_is_too_high_or_too_wide_is_refused() -> None:
     rng = np.random.default_rng(0)
     floor = Floor(np.zeros(3), np.array([80.0, 80.0, 30.0]))
-    assert floor.drop([Phantom("tall", (box((10, 10, 31), "steel"),))], rng) is None
-    assert floor.drop([Phantom("wide", (box((10, 90, 10), "steel"),))], rng) is None
+    assert floor.drop(Group.of([Phantom("tall", (box((10, 10, 31), "steel"),))]), rng) is None
+    assert floor.drop(Group.of([Phantom("wide", (box((10, 90, 10), "steel"),))]), rng) is None
 
 
 def test_grids_hold_the_whole_object() -> None:
     rng = np.random.default_rng(3)
     for phantom in _things(rng, 20):
-        low, high = (corner.astype(np.float64) for corner in phantom.bounds_mm())
-        grids = grids_of([phantom], low, high)
+        low = phantom.bounds_mm()[0]
+        grids = grids_of(Group.of([phantom]))
         for x, y in rng.uniform(low[:2], phantom.bounds_mm()[1][:2], (50, 2)):
             heights = _spans(phantom, float(x), float(y))
             if heights:
