@@ -21,20 +21,23 @@ _At = np.uintp
 @compiled
 def widen_shadow(
     triangles: NDArray[np.float32],
+    bounds: tuple[float, float, float, float, float, float],
     fan: tuple[int, int, float, float, float],
-    bounds: NDArray[np.float64],
+    shadow: NDArray[np.float64],
 ) -> None:  # pragma: no cover  compiled
-    """Widen bounds (2, 4), low and high of x, y, z and the detector coordinate, by a solid."""
+    """Widen the lowest and the highest detector coordinate (2,) by a solid, unless its bounds lie between them."""
     axis, depth, source_axis, source_depth, detector = fan
+    within = True
+    for across in (bounds[axis], bounds[axis + 3]):
+        for height in (bounds[depth], bounds[depth + 3]):
+            seen = (across - source_axis) / (source_depth - height) * detector
+            within &= shadow[0] <= seen <= shadow[1]
+    if within:
+        return
     for index in range(triangles.shape[0]):
         for corner in range(3):
-            for world in range(3):
-                value = np.float64(triangles[index, corner, world])
-                bounds[0, world] = min(bounds[0, world], value)
-                bounds[1, world] = max(bounds[1, world], value)
             slope = (triangles[index, corner, axis] - source_axis) / (source_depth - triangles[index, corner, depth])
-            bounds[0, 3] = min(bounds[0, 3], slope * detector)
-            bounds[1, 3] = max(bounds[1, 3], slope * detector)
+            shadow[0], shadow[1] = min(shadow[0], slope * detector), max(shadow[1], slope * detector)
 
 
 @compiled

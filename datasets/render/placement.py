@@ -241,6 +241,7 @@ def _rasterise(
         last_x = min(max(int(np.floor(max(x0, x1, x2))), 0), low.shape[0] - 1)
         first_y = min(max(int(np.floor(min(y0, y1, y2))), 0), low.shape[1] - 1)
         last_y = min(max(int(np.floor(max(y0, y1, y2))), 0), low.shape[1] - 1)
+        end_y = min(first_y + (last_y - first_y + 4) // 4 * 4, low.shape[1])  # in whole steps of vector units
         z_low, z_high = min(z0, z1, z2), max(z0, z1, z2)
         if first_x == last_x and first_y == last_y:  # a small one, often between others
             at = _At(first_x), _At(first_y)
@@ -267,9 +268,9 @@ def _rasterise(
             cx = i + 0.5
             a, b, c, plane = ya * (cx - x0), yb * (cx - x1), yc * (cx - x2), z0 + gx * (cx - x0)
             lowest, highest = low[_At(i)], high[_At(i)]
-            for j in range(first_y, last_y + 1):  # without a branch: for vector units
+            for j in range(first_y, end_y):  # without a branch: for vector units
                 cy, cell = j + 0.5, _At(j)
-                touched = xa * (cy - y0) - a >= least_a
+                touched = (xa * (cy - y0) - a >= least_a) & (j <= last_y)
                 touched &= xb * (cy - y1) - b >= least_b
                 touched &= xc * (cy - y2) - c >= least_c
                 z = plane + gy * (cy - y0)

@@ -8,6 +8,7 @@ from datasets.render.clutter.shapes import (
     Array,
     between,
     boxes,
+    even,
     pick,
     pillow,
     rounded,
@@ -33,7 +34,7 @@ def cloth(
     """Return a wavy sheet's grid (N, M, 3) with an uneven rim; `thickness_mm` limits how sharp its folds are."""
     columns = cells
     rows = max(5, round(cells * size_mm[1] / size_mm[0]))
-    u, v = np.linspace(-0.5, 0.5, columns)[:, None], np.linspace(-0.5, 0.5, rows)
+    u, v = even(-0.5, 0.5, columns)[:, None], even(-0.5, 0.5, rows)
     pinch = 1 + 0.06 * np.sin(v * uniform(rng, 3, 9) + uniform(rng, 0, 6))
     bulge = 1 + 0.06 * np.sin(u * uniform(rng, 3, 9) + uniform(rng, 0, 6))
     grid = np.empty((columns, rows, 3))

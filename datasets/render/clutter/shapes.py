@@ -25,6 +25,7 @@ __all__ = [
     "chance",
     "copies",
     "corners",
+    "even",
     "finish",
     "gear",
     "helix",
@@ -165,15 +166,18 @@ def rolled(ring: Array, by: int = 1) -> Array:
     return np.concatenate([ring[by:], ring[:by]])
 
 
-@lru_cache(maxsize=32)
-def _shares(steps: int) -> Array:
-    return np.linspace(0, 1, steps)
+@lru_cache(maxsize=256)
+def even(low: float, high: float, count: int) -> Array:
+    """Return (count,) numbers at even steps from low to high, kept and not to be written."""
+    numbers = np.linspace(low, high, count)
+    numbers.flags.writeable = False
+    return numbers
 
 
 def corners(path_mm: ArrayLike, radius_mm: float, *, closed: bool = False, steps: int = 5) -> Array:
     """Round the corners of a polyline (N, 2 or 3) with quadratic curves that start `radius_mm` before them."""
     path = np.ascontiguousarray(path_mm, np.float64)
-    arcs: Array = round_corners(path, float(radius_mm), _shares(steps))
+    arcs: Array = round_corners(path, float(radius_mm), even(0, 1, steps))
     if closed:
         return arcs.reshape(-1, path.shape[1])
     return np.concatenate([path[:1], arcs[1:-1].reshape(-1, path.shape[1]), path[-1:]])

@@ -10,6 +10,7 @@ from datasets.render.clutter.shapes import (
     boxes,
     chance,
     copies,
+    even,
     finish,
     loft,
     lying_box,
@@ -63,7 +64,7 @@ def clothes(rng: np.random.Generator) -> Phantom:
     if chance(rng, 0.4):
         count = int(rng.integers(3, 8))
         line = np.zeros((count, 3))
-        line[:, 0] = np.linspace(-0.4, 0.4, count) * size[0]
+        line[:, 0] = even(-0.4, 0.4, count) * size[0]
         line[:, 1] = uniform(rng, -0.2, 0.2) * size[1]
         line[:, 2] = 8
         solids.append(copies(cylinder(uniform(rng, 4, 10), 2.5, pick(rng, "nylon", "pmma", "brass")), line))
@@ -103,7 +104,7 @@ def jeans(rng: np.random.Generator) -> Phantom:
     solids = _stack(rng, size, int(rng.integers(4, 7)), "cotton")
     for _ in range(int(rng.integers(3, 7))):
         y = uniform(rng, -0.45, 0.45) * size[1]
-        x = np.linspace(-0.47, 0.47, 8) * size[0]
+        x = even(-0.47, 0.47, 8) * size[0]
         seam = np.stack([x, y + 6 * np.sin(x / 60 + rng.uniform(0, 6)), np.full(8, uniform(rng, 0, 12))], axis=1)
         solids.append(wire(seam, uniform(rng, 1.5, 2.6), "cotton", sides=4))
     metal = pick(rng, "brass", "copper", "zinc_alloy")

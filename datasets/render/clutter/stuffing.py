@@ -13,6 +13,7 @@ from datasets.render.clutter.shapes import (
     boxes,
     chance,
     copies,
+    even,
     finish,
     pick,
     ring,
@@ -39,7 +40,7 @@ def folded_pack(rng: np.random.Generator, size_mm: tuple[float, float] | None = 
     """Return packed clothing: one lumpy body whose thickness steps at folds and rises along creases."""
     width, depth = size_mm or (uniform(rng, 160, 420), uniform(rng, 120, 320))
     columns, rows = (int(min(max(side / 7.0, 12), 44)) for side in (width, depth))
-    u, v = np.linspace(-0.5, 0.5, columns)[:, None], np.linspace(-0.5, 0.5, rows)
+    u, v = even(-0.5, 0.5, columns)[:, None], even(-0.5, 0.5, rows)
     x = u * width * (1 + 0.05 * np.sin(v * uniform(rng, 3, 12) + uniform(rng, 0, 6)))
     y = v * depth * (1 + 0.05 * np.sin(u * uniform(rng, 3, 12) + uniform(rng, 0, 6)))
     height = uniform(rng, 10, 30) * (1 + _steps(rng, u[:, 0], v, int(rng.integers(6, 16))))
@@ -223,7 +224,7 @@ def _fastenings(rng: np.random.Generator, size_mm: tuple[float, float], top_mm: 
     """Return buttons in a row, or a belt hook and studs."""
     count = int(rng.integers(3, 9))
     line = np.zeros((count, 3))
-    line[:, 0] = np.linspace(-0.4, 0.4, count) * size_mm[0]
+    line[:, 0] = even(-0.4, 0.4, count) * size_mm[0]
     line[:, 1] = uniform(rng, -0.4, 0.4) * size_mm[1]
     line[:, 2] = top_mm * 0.7
     stud = cylinder(uniform(rng, 3, 7), 2.2, pick(rng, "brass", "zinc_alloy", "nylon", "steel"), sides=10)

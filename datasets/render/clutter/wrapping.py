@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.render.clutter.sewing import waves
-from datasets.render.clutter.shapes import finish, sheet, uniform, wandering, wire
+from datasets.render.clutter.shapes import even, finish, sheet, uniform, wandering, wire
 from datasets.render.solids import Phantom, Solid
 
 __all__ = ["Container", "Size", "box_container", "creases", "fabric"]
@@ -66,7 +66,7 @@ def fabric(
 ) -> Solid:
     """Return a wavy sheet of about the given size at height z: one face of a soft bag."""
     cells = int(rng.integers(9, 14))
-    u, v = np.meshgrid(np.linspace(-0.5, 0.5, cells), np.linspace(-0.5, 0.5, cells), indexing="ij")
+    u, v = even(-0.5, 0.5, cells)[:, None], even(-0.5, 0.5, cells)
     pull = uniform(rng, 0.15, 1.3)  # rounds the corners
     x = u * size_mm[0] * np.sqrt(1 - pull * v**2) * (1 + 0.05 * np.sin(v * uniform(rng, 4, 11) + uniform(rng, 0, 6)))
     y = v * size_mm[1] * np.sqrt(1 - pull * u**2) * (1 + 0.05 * np.sin(u * uniform(rng, 4, 11) + uniform(rng, 0, 6)))

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from datasets.render.crossings import accumulate
-from datasets.render.projector import FanGeometry, View, _fan, bounds_mm, project, projected_bounds
-from datasets.render.solids import Phantom, Solid, box, cylinder, ellipsoid, extrude, lathe, sweep, tube
+from datasets.render.projector import FanGeometry, View, _fan, project, projected_bounds
+from datasets.render.solids import Phantom, Solid, bounds_around, box, cylinder, ellipsoid, extrude, lathe, sweep, tube
 
 FAN = FanGeometry("top", 20.0, 700.0, 900.0, 0.9, 0.7, -210.0, -140.0, 460, 400)
 
@@ -176,7 +176,7 @@ def test_a_phantom_beside_the_image_has_an_empty_box() -> None:
 
 def test_bounds_are_those_of_the_corners() -> None:
     solids = [box((10, 20, 30), "steel"), box((2, 2, 2), "abs").moved(None, (50, 60, 70))]
-    low, high = bounds_mm(solids)
+    low, high = bounds_around(solids)
     np.testing.assert_allclose([low, high], [[-5, -10, -15], [51, 61, 71]])
     low_u, high_u, low_y, high_y = projected_bounds(solids, "top", 0.0, 1000.0, 1200.0)
     assert (low_y, high_y) == (-10, 61)
