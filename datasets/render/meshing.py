@@ -14,13 +14,14 @@ from datasets.render.compiled import compiled
 
 __all__ = [
     "body_under",
+    "doubled_area",
     "placed",
     "prism",
     "sheet_between",
     "skin",
     "square_strings",
     "swept_rings",
-    "turned_rings",
+    "turned",
     "wire_rings",
 ]
 
@@ -85,10 +86,23 @@ def prism(ring: Array, anchor: Array, half: float) -> Triangles:  # pragma: no c
 
 
 @compiled
-def turned_rings(profile: Array, sides: int) -> Array:  # pragma: no cover  compiled
-    """Return the rings (K + 2, sides, 3) of a profile (K, 2) of radius and z about the z axis, closed on the axis."""
+def doubled_area(ring: Array) -> float:  # pragma: no cover  compiled
+    """Return twice the area inside an outline (N, 2), below 0 where it runs clockwise."""
+    area, last = 0.0, ring.shape[0] - 1
+    for index in range(ring.shape[0]):
+        area += ring[last, 0] * ring[index, 1] - ring[last, 1] * ring[index, 0]
+        last = index
+    return area
+
+
+@compiled
+def turned(profile: Array, sides: int) -> Triangles:  # pragma: no cover  compiled
+    """Turn a profile (K, 2) of radius and z about the z axis, closed on the axis."""
     count = profile.shape[0]
     rings = np.zeros((count + 2, sides, 3))
+    for index in range(count):
+        if profile[index, 0] < 0:
+            raise ValueError("expected radii of at least 0")
     for side in range(sides):
         cos, sin = np.cos(side * (2 * np.pi / sides)), np.sin(side * (2 * np.pi / sides))
         for index in range(count):
@@ -96,7 +110,8 @@ def turned_rings(profile: Array, sides: int) -> Array:  # pragma: no cover  comp
             rings[index + 1, side, 1] = profile[index, 0] * sin
             rings[index + 1, side, 2] = profile[index, 1]
         rings[0, side, 2], rings[count + 1, side, 2] = profile[0, 1], profile[count - 1, 1]
-    return rings
+    mesh: Triangles = skin(rings, False, False)
+    return mesh
 
 
 @compiled

@@ -23,7 +23,7 @@ from datasets.render.contents import (
     draw_theme,
 )
 from datasets.render.parcels import Parcel, draw_parcel
-from datasets.render.placement import Floor, Group, about_axis, bounds_of, random_rotation, turned
+from datasets.render.placement import Floor, Group, about_axis, bounds_of, random_rotation
 from datasets.render.recipe import Recipe
 from datasets.render.solids import Phantom
 from datasets.render.threat_plan import Threat, draw_decoy, draw_labels, draw_threats
@@ -286,9 +286,8 @@ def _laid_on_belt(phantoms: Sequence[Phantom], rng: np.random.Generator, *, on_s
         rotation = about_axis(int(rng.integers(2)), rng.normal(0, 0.12)) @ rotation
     quarter = np.pi / 2 * rng.integers(4)
     skew = rng.normal(0, 0.1) if rng.random() < 0.5 else rng.uniform(0, 2 * np.pi)
-    group = turned(phantoms, about_axis(2, quarter + skew) @ rotation)
-    low, _ = bounds_of(group)
-    return [phantom.moved(offset_mm=(0, 0, -low[2])) for phantom in group]
+    group = Group.of(phantoms).turned(about_axis(2, quarter + skew) @ rotation)
+    return group.laid(np.array([0.0, 0.0, -group.bounds()[0][2]]))
 
 
 def _side_by_side(first: list[Phantom], second: list[Phantom], rng: np.random.Generator) -> list[Phantom]:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from datasets.render.compiled import compiled
-from datasets.render.meshing import prism, skin, swept_rings, turned_rings
+from datasets.render.meshing import doubled_area, prism, skin, swept_rings, turned
 
 __all__ = [
     "Bounds",
@@ -59,14 +59,18 @@ class Solid:
 
     @property
     def bounds_mm(self) -> Bounds:
-        """Lowest and highest corner: measured once, and known to the last bit by what was turned, shifted or scaled."""
+        """Lowest and highest corner: measured once, and known to the last bit by what was then shifted or scaled."""
         if self._bounds == _UNKNOWN:
             object.__setattr__(self, "_bounds", _measured(self.triangles_mm))
         return self._bounds
 
     def moved(self, rotation: ArrayLike | None = None, offset_mm: ArrayLike = (0, 0, 0)) -> Solid:
         """Return a copy turned by a (3, 3) rotation about the origin, then shifted."""
-        return _all_moved((self,), rotation, offset_mm)[0]
+        offset = np.ascontiguousarray(offset_mm, np.float64)
+        if rotation is None:
+            return self._copied(*_shifted(self.triangles_mm, offset, self._bounds))
+        turn = np.ascontiguousarray(rotation, np.float64)
+        return Solid(_moved(self.triangles_mm, turn, offset), self.material, self.weight)
 
     def scaled(self, factors: ArrayLike) -> Solid:
         """Return a copy scaled about the origin by one factor or one an axis (all positive)."""
@@ -103,7 +107,8 @@ class Phantom:
 
     def moved(self, rotation: ArrayLike | None = None, offset_mm: ArrayLike = (0, 0, 0)) -> Phantom:
         """Return a copy turned by a (3, 3) rotation about the origin, then shifted."""
-        return Phantom(self.kind, _all_moved(self.solids, rotation, offset_mm), self.label, self.attributes)
+        solids = tuple([solid.moved(rotation, offset_mm) for solid in self.solids])
+        return Phantom(self.kind, solids, self.label, self.attributes)
 
     def bounds_mm(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the lowest and the highest corner, each (3,)."""
@@ -122,14 +127,6 @@ def bounds_around(solids: Iterable[Solid]) -> tuple[_Points, _Points]:
     return np.array([min(values) for values in columns[:3]]), np.array([max(values) for values in columns[3:]])
 
 
-def _all_moved(solids: tuple[Solid, ...], rotation: ArrayLike | None, offset_mm: ArrayLike) -> tuple[Solid, ...]:
-    offset = np.ascontiguousarray(offset_mm, np.float64)
-    if rotation is None:
-        return tuple([one._copied(*_shifted(one.triangles_mm, offset, one._bounds)) for one in solids])
-    turn = np.ascontiguousarray(rotation, np.float64)
-    return tuple([one._copied(*_moved(one.triangles_mm, turn, offset)) for one in solids])
-
-
 @compiled
 def _measured(triangles: NDArray[np.float32]) -> Bounds:  # pragma: no cover  compiled
     """Return the bounds of a mesh."""
@@ -146,8 +143,8 @@ def _measured(triangles: NDArray[np.float32]) -> Bounds:  # pragma: no cover  co
 @compiled
 def _moved(
     triangles: NDArray[np.float32], rotation: _Points, offset: _Points
-) -> tuple[NDArray[np.float32], Bounds]:  # pragma: no cover  compiled
-    """Turn and shift every corner by one sum in one order, and measure the bounds.
+) -> NDArray[np.float32]:  # pragma: no cover  compiled
+    """Turn and shift every corner by one sum in one order.
 
     Corners that were equal stay equal to the last bit, which the projector needs and a matrix product does not promise.
     """
@@ -158,7 +155,7 @@ def _moved(
             for axis in range(3):
                 turned = x * rotation[axis, 0] + y * rotation[axis, 1] + z * rotation[axis, 2]
                 out[index, corner, axis] = turned + offset[axis]
-    return out, _measured(out)
+    return out
 
 
 @compiled
@@ -206,11 +203,12 @@ def lathe(profile_mm: ArrayLike, material: str, *, sides: int = 24) -> Solid:
     """Turn an open profile of (radius, z) points about the z axis; the ends are closed with discs.
 
     The profile runs from low z to high z along the outside (going back down on a smaller radius makes a cup).
+
+    Raises:
+        ValueError: a radius is below 0.
     """
     profile = np.ascontiguousarray(profile_mm, np.float64)
-    if (profile[:, 0] < 0).any():
-        raise ValueError("expected radii of at least 0")
-    return Solid(skin(turned_rings(profile, sides), False, False), material)
+    return Solid(turned(profile, sides), material)
 
 
 def sweep(path_mm: ArrayLike, radius_mm: float, material: str, *, sides: int = 8, closed: bool = False) -> Solid:
@@ -262,6 +260,4 @@ def ellipsoid(radii_mm: Sequence[float], material: str, *, sides: int = 20, ring
 def _oriented(ring_mm: ArrayLike, sign: float) -> _Points:
     """Return the ring counter-clockwise (sign +1) or clockwise (sign -1)."""
     ring = np.ascontiguousarray(ring_mm, np.float64)
-    x, y = ring[:, 0], ring[:, 1]
-    area = x[:-1] @ y[1:] - y[:-1] @ x[1:] + x[-1] * y[0] - y[-1] * x[0]
-    return ring if area * sign > 0 else ring[::-1].copy()
+    return ring if doubled_area(ring) * sign > 0 else ring[::-1].copy()
