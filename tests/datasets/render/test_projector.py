@@ -184,6 +184,33 @@ def test_bounds_are_those_of_the_corners() -> None:
     assert high_u == pytest.approx(51 / 929 * 1200)
 
 
+@pytest.mark.parametrize("view", ["top", "side"])
+def test_the_shadow_of_many_is_that_of_their_corners_whatever_hides_them(view: View) -> None:
+    rng = np.random.default_rng(2)
+    solids = [
+        ellipsoid(rng.uniform(2, 30, 3).tolist(), "abs").moved(rotation(seed), rng.uniform(-90, 90, 3))
+        for seed in range(40)
+    ]
+    for around in ([], [box((230, 200, 210), "cardboard")]):
+        inside = [*solids, *around]
+        corners = np.concatenate([solid.triangles_mm.reshape(-1, 3) for solid in inside]).astype(np.float64)
+        axis, depth = (0, 2) if view == "top" else (2, 0)
+        shadow = (corners[:, axis] - 12.0) / (1000.0 - corners[:, depth]) * 1200.0
+        expected = shadow.min(), shadow.max(), corners[:, 1].min(), corners[:, 1].max()
+        assert projected_bounds(inside, view, 12.0, 1000.0, 1200.0) == expected
+        assert projected_bounds(inside[::-1], view, 12.0, 1000.0, 1200.0) == expected
+
+
+def test_nothing_is_added_beside_a_shadow_that_ends_at_the_border() -> None:
+    """Columns are worked on in steps, which reach beyond the end of a segment and must not beyond that of a row."""
+    plate = Phantom("x", (box((60, 50, 4), "steel"),))
+    whole = project([plate], FAN).lengths_mm
+    columns = np.flatnonzero(whole[0].any(axis=0))
+    for last in (columns[0] + 1, columns[len(columns) // 2], columns[-1], columns[-1] + 1):
+        cut = project([plate], replace(FAN, columns=int(last)))
+        np.testing.assert_array_equal(cut.lengths_mm, whole[..., :last])
+
+
 @pytest.mark.parametrize("material", ["steel", "copper"])
 def test_a_wire_thinner_than_a_pixel_darkens_every_pixel_by_its_share(material: str) -> None:
     """A ray a pixel would hit it here and miss it there: dashes."""
