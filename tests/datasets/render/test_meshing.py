@@ -19,7 +19,7 @@ _ANGLE = np.arange(64) * (2 * np.pi / 64)
 _LOOP = np.stack([np.cos(_ANGLE) * 50, np.sin(_ANGLE) * 50, np.zeros(64)], axis=1)
 _PAIR = np.array([[(0.0, 0, 5), (50, 0, 5), (100, 0, 5)], [(0, 30, 9), (0, 50, 9), (0, 80, 9)]])
 _STRINGS = square_strings(_PAIR, np.array([1.0, 2.0]))
-_FULL = (_STRINGS != np.roll(_STRINGS, 1, axis=1)).any(axis=2).all(axis=1)  # its ends are fans from one of four corners
+_FULL = (np.roll(_STRINGS, 1, axis=1) != _STRINGS).any(axis=2).all(axis=1)  # its ends are fans from one of four corners
 _ROUND = np.pi * 2.0**2
 
 
