@@ -160,6 +160,7 @@ def _add_segment(  # noqa: PLR0917  compiled code takes its arguments by positio
         return
     slope = (inverse_depths[1] - inverse_depths[0]) / (ends[1] - ends[0])
     if samples == 1:  # without a division of integers in the loop
+        # In whole steps of vector units: a rest, ray by ray, would take longer. Beyond the segment nothing is added.
         end = min(start + (stop - start + 7) // 8 * 8, first_column + out.shape[1])
         for c in range(start, end):
             distance = 1.0 / (inverse_depths[0] + slope * (c - ends[0])) - reference

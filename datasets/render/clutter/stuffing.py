@@ -155,8 +155,8 @@ def _near_lines(
     """Find the points that each of the lines (K, 9) can raise or lower: all others would get exactly nothing.
 
     Returns:
-        Where those of each line begin (K + 1,), and of each their index, phase of the wave, and distance across from
-        the middle of the line.
+        Where those of each line begin (K + 1,), and of each point its index, the phase of the wave there, and how far
+        across it lies. In `lines`, the share at which a line lies becomes how far across that is.
     """
     x, y = x.reshape(-1), y.reshape(-1)
     count, points = lines.shape[0], x.shape[0]
