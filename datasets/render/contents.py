@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 
 from datasets.render import clutter
+from datasets.render.chances import Chances
+from datasets.render.clutter.shapes import pick
 
 __all__ = ["DAILY_KINDS", "METAL_KINDS", "PADDING_KINDS", "SOFT_KINDS", "SPREAD_KINDS", "THEMES", "Theme", "draw_theme"]
 
@@ -89,41 +91,40 @@ class Theme:
     Attributes:
         name: for provenance.
         share: of parcels with this theme.
-        weights: by name of the group.
+        groups: how often each is drawn, by name.
         padding: fewest and most pieces of cloth laid through and over everything.
     """
 
     name: str
     share: float
-    weights: Mapping[str, float]
+    groups: Chances
     padding: tuple[int, int] = (0, 2)
 
     def draw_kind(self, rng: np.random.Generator) -> str:
         """Return a kind of object, a key of `clutter.CLUTTER`."""
-        return str(rng.choice(_GROUPS[_draw(self.weights, rng)]))
+        return pick(rng, *_GROUPS[self.groups.draw(rng)])
 
 
 THEMES: Final = (
-    Theme("clothes", 3.0, {"cloth": 7, "wardrobe": 2, "toiletry": 1, "electronics": 0.5, "metal": 0.5}, (4, 18)),
-    Theme("travel", 2.5, {"cloth": 3, "wardrobe": 2, "electronics": 2, "toiletry": 1.5, "kitchen": 0.5}, (0, 10)),
-    Theme("electronics", 1.5, {"cloth": 0.5, "electronics": 5, "metal": 0.7}),
-    Theme("tools", 1.2, {"cloth": 1.0, "tools": 5, "metal": 1.5, "look_alikes": 1}),
-    Theme("machine parts", 0.5, {"metal": 3, "look_alikes": 4, "cloth": 1.0}),
-    Theme("kitchen", 1.0, {"cloth": 0.5, "kitchen": 5, "metal": 0.3}),
-    Theme("food", 1.0, {"food": 5, "kitchen": 1, "cloth": 0.7}, (0, 4)),
-    Theme("desktop", 0.9, {"desktop": 4, "electronics": 1.5, "metal": 0.5}),
-    Theme("toiletry", 0.6, {"toiletry": 5, "cloth": 1}),
-    Theme("toys", 0.7, {"toys": 5, "cloth": 1, "electronics": 0.5}, (0, 4)),
-    Theme("mixed", 2.5, dict.fromkeys(_GROUPS, 1.0), (0, 6)),
+    Theme(
+        "clothes", 3.0, Chances({"cloth": 7, "wardrobe": 2, "toiletry": 1, "electronics": 0.5, "metal": 0.5}), (4, 18)
+    ),
+    Theme(
+        "travel", 2.5, Chances({"cloth": 3, "wardrobe": 2, "electronics": 2, "toiletry": 1.5, "kitchen": 0.5}), (0, 10)
+    ),
+    Theme("electronics", 1.5, Chances({"cloth": 0.5, "electronics": 5, "metal": 0.7})),
+    Theme("tools", 1.2, Chances({"cloth": 1.0, "tools": 5, "metal": 1.5, "look_alikes": 1})),
+    Theme("machine parts", 0.5, Chances({"metal": 3, "look_alikes": 4, "cloth": 1.0})),
+    Theme("kitchen", 1.0, Chances({"cloth": 0.5, "kitchen": 5, "metal": 0.3})),
+    Theme("food", 1.0, Chances({"food": 5, "kitchen": 1, "cloth": 0.7}), (0, 4)),
+    Theme("desktop", 0.9, Chances({"desktop": 4, "electronics": 1.5, "metal": 0.5})),
+    Theme("toiletry", 0.6, Chances({"toiletry": 5, "cloth": 1})),
+    Theme("toys", 0.7, Chances({"toys": 5, "cloth": 1, "electronics": 0.5}), (0, 4)),
+    Theme("mixed", 2.5, Chances(dict.fromkeys(_GROUPS, 1.0)), (0, 6)),
 )
+_BY_SHARE: Final = Chances({str(index): theme.share for index, theme in enumerate(THEMES)})
 
 
 def draw_theme(rng: np.random.Generator) -> Theme:
     """Return a theme drawn by its share."""
-    shares = {str(index): theme.share for index, theme in enumerate(THEMES)}
-    return THEMES[int(_draw(shares, rng))]
-
-
-def _draw(weights: Mapping[str, float], rng: np.random.Generator) -> str:
-    shares = np.array(list(weights.values()))
-    return str(rng.choice(list(weights), p=shares / shares.sum()))
+    return THEMES[int(_BY_SHARE.draw(rng))]

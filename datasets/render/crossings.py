@@ -21,20 +21,23 @@ _At = np.uintp
 @compiled
 def widen_shadow(
     triangles: NDArray[np.float32],
+    bounds: tuple[float, float, float, float, float, float],
     fan: tuple[int, int, float, float, float],
-    bounds: NDArray[np.float64],
+    shadow: NDArray[np.float64],
 ) -> None:  # pragma: no cover  compiled
-    """Widen bounds (2, 4), low and high of x, y, z and the detector coordinate, by a solid."""
+    """Widen the lowest and the highest detector coordinate (2,) by a solid, unless its bounds lie between them."""
     axis, depth, source_axis, source_depth, detector = fan
+    within = True
+    for across in (bounds[axis], bounds[axis + 3]):
+        for height in (bounds[depth], bounds[depth + 3]):
+            seen = (across - source_axis) / (source_depth - height) * detector
+            within &= shadow[0] <= seen <= shadow[1]
+    if within:
+        return
     for index in range(triangles.shape[0]):
         for corner in range(3):
-            for world in range(3):
-                value = np.float64(triangles[index, corner, world])
-                bounds[0, world] = min(bounds[0, world], value)
-                bounds[1, world] = max(bounds[1, world], value)
             slope = (triangles[index, corner, axis] - source_axis) / (source_depth - triangles[index, corner, depth])
-            bounds[0, 3] = min(bounds[0, 3], slope * detector)
-            bounds[1, 3] = max(bounds[1, 3], slope * detector)
+            shadow[0], shadow[1] = min(shadow[0], slope * detector), max(shadow[1], slope * detector)
 
 
 @compiled
@@ -157,9 +160,12 @@ def _add_segment(  # noqa: PLR0917  compiled code takes its arguments by positio
         return
     slope = (inverse_depths[1] - inverse_depths[0]) / (ends[1] - ends[0])
     if samples == 1:  # without a division of integers in the loop
-        for c in range(start, stop):
+        # In whole steps of vector units: a rest, ray by ray, would take longer. Beyond the segment nothing is added.
+        end = min(start + (stop - start + 7) // 8 * 8, first_column + out.shape[1])
+        for c in range(start, end):
             distance = 1.0 / (inverse_depths[0] + slope * (c - ends[0])) - reference
-            out[line, _At(c - first_column)] += np.float32(sign * distance * secants[_At(c)])
+            length = np.float32(sign * distance * secants[_At(c)])
+            out[line, _At(c - first_column)] += length if c < stop else np.float32(0.0)
     else:
         for c in range(start, stop):
             distance = 1.0 / (inverse_depths[0] + slope * (c - ends[0])) - reference

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.render.chances import Chances
 from datasets.render.clutter.containers import CONTAINERS
 from datasets.render.recipe import Recipe
 from datasets.render.solids import Phantom
@@ -17,8 +18,9 @@ __all__ = ["Parcel", "draw_parcel"]
 
 Bounds = tuple[NDArray[np.float64], NDArray[np.float64]]
 # Weights by container; the shortest and longest inner side across, along and up in mm are in _SIZES_MM.
-_PARCELS: Final = {"carton": 5.0, "padded_bag": 2.0, "mailing_tube": 0.4, "crate": 0.4, "carrier_bag": 0.5}
+_PARCELS: Final = Chances({"carton": 5.0, "padded_bag": 2.0, "mailing_tube": 0.4, "crate": 0.4, "carrier_bag": 0.5})
 _BAGS: Final = {"trolley": 4.0, "backpack": 3.0, "laptop_bag": 1.5, "sports_bag": 1.5}
+_ANY_BAG: Final = Chances(_BAGS)
 _SIZES_MM: Final = {
     "parcel": ((150, 520), (120, 420), (50, 320)),
     "bag": ((300, 520), (230, 400), (100, 240)),
@@ -82,9 +84,7 @@ def _name(rng: np.random.Generator, recipe: Recipe, *, close_up: bool) -> str:
     draw = rng.random()
     if draw < recipe.bare_share:
         return "bare"
-    weights = _PARCELS if close_up or draw > recipe.bare_share + recipe.baggage_share else _BAGS
-    shares = np.array(list(weights.values()))
-    return str(rng.choice(list(weights), p=shares / shares.sum()))
+    return (_PARCELS if close_up or draw > recipe.bare_share + recipe.baggage_share else _ANY_BAG).draw(rng)
 
 
 def _size(name: str, rng: np.random.Generator, *, close_up: bool) -> NDArray[np.float64]:

@@ -7,23 +7,71 @@ same height.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.render.compiled import compiled
-from datasets.render.solids import Phantom, widen
+from datasets.render.solids import Phantom, Solid, bounds_around
 
 __all__ = [
-    "CELL_MM", "Floor", "Grids", "about_axis", "bounds_of", "grids_of", "random_attitude", "random_rotation", "turned",
+    "CELL_MM", "Floor", "Grids", "Group", "about_axis", "bounds_of", "grids_of", "random_attitude", "random_rotation",
+    "turned",
 ]  # fmt: skip
 
 CELL_MM: Final = 8.0
 _TRIES: Final = 10
+_At: Final = np.uintp  # unsigned: an index that may be negative is asked each time
 _RISE_MM: Final = 220.0  # a threat leans no higher than this: nobody packs a long gun upright
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Phantoms that keep their places relative to each other, tried here and there as one mesh.
+
+    Attributes:
+        phantoms: as they were built.
+        mesh: their triangles, one solid after the other, where the group is now; its material means nothing.
+    """
+
+    phantoms: tuple[Phantom, ...]
+    mesh: Solid
+
+    @classmethod
+    def of(cls, phantoms: Sequence[Phantom]) -> Self:
+        """Return a group of phantoms as they lie."""
+        meshes = [solid.triangles_mm for phantom in phantoms for solid in phantom.solids]
+        return cls(tuple(phantoms), Solid(np.concatenate(meshes), "air"))
+
+    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the lowest and the highest corner, each (3,)."""
+        return bounds_around([self.mesh])
+
+    def turned(self, rotation: NDArray[np.float64]) -> Group:
+        """Return the group turned about its centre, which becomes the origin."""
+        low, high = self.bounds()
+        return Group(self.phantoms, self.mesh.moved(rotation, -(rotation @ (low + high) / 2)))
+
+    def scaled(self, factors: NDArray[np.float64]) -> Group:
+        """Return the group scaled about the origin by one factor an axis."""
+        return Group(self.phantoms, self.mesh.scaled(factors))
+
+    def laid(self, offset_mm: NDArray[np.float64]) -> list[Phantom]:
+        """Return the phantoms where they lie after a shift."""
+        triangles = self.mesh.moved(offset_mm=offset_mm).triangles_mm
+        phantoms, at = [], 0
+        for phantom in self.phantoms:
+            solids = []
+            for solid in phantom.solids:
+                end = at + len(solid.triangles_mm)
+                solids.append(Solid(triangles[at:end], solid.material, solid.weight))
+                at = end
+            phantoms.append(Phantom(phantom.kind, tuple(solids), phantom.label, phantom.attributes))
+        return phantoms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +102,7 @@ class Floor:
 
     def drop(
         self,
-        group: Sequence[Phantom],
+        group: Group,
         rng: np.random.Generator,
         *,
         sinks: float = 0.0,
@@ -63,18 +111,18 @@ class Floor:
         """Put a rigid group of phantoms down somewhere; None if it fits nowhere that was tried.
 
         Args:
-            group: phantoms that keep their places relative to each other.
+            group: what is put down, turned as it shall lie.
             rng: source of chance.
             sinks: share of its height by which what comes later may sink into it (soft things).
             spread: how much chance there is in the choice between low and high places, 0..1.
         """
-        low, high = bounds_of(group)
-        grids = grids_of(group, low, high)
-        size_x, size_y = grids.low_mm.shape
+        low, high = group.bounds()
+        size_x, size_y = _cells(low, high)
         free_x, free_y = self.heights_mm.shape[0] - size_x, self.heights_mm.shape[1] - size_y
         room_mm = float(self.high_mm[2])
         if free_x < 0 or free_y < 0:
             return None
+        grids = grids_of(group)
         xs = rng.integers(0, free_x + 1, _TRIES)
         ys = rng.integers(0, free_y + 1, _TRIES)
         rests = _rests(self.heights_mm, grids.low_mm, xs, ys)
@@ -89,7 +137,7 @@ class Floor:
         tallest = np.where(np.isfinite(grids.high_mm), rest + grids.high_mm * (1 - sinks), -np.inf)
         np.maximum(window, tallest, out=window)
         corner = np.array([self.low_mm[0] + x * CELL_MM, self.low_mm[1] + y * CELL_MM, rest])
-        return [phantom.moved(offset_mm=corner - low) for phantom in group]
+        return group.laid(corner - low)
 
     def filled(self) -> float:
         """Return the share of the container's height that is taken, on average."""
@@ -97,16 +145,19 @@ class Floor:
         return float((self.heights_mm - self.low_mm[2]).mean()) / max(room, 1e-6)
 
 
-def grids_of(group: Sequence[Phantom], low_mm: NDArray[np.float64], high_mm: NDArray[np.float64]) -> Grids:
-    """Return the grids of a group between its lowest and its highest corner; heights are counted from the lowest."""
-    cells = np.maximum(np.ceil((high_mm - low_mm)[:2] / CELL_MM - 1e-4).astype(int), 1)
-    low = np.full(cells, np.inf, np.float32)
-    top = np.full(cells, -np.inf, np.float32)
-    origin = np.asarray(low_mm, np.float32)
-    for phantom in group:
-        for solid in phantom.solids:
-            _rasterise(solid.triangles_mm, origin, CELL_MM, low, top)
-    return Grids(low, top)
+def grids_of(group: Group) -> Grids:
+    """Return the grids of a group over its bounds; heights are counted from the lowest point."""
+    low, high = group.bounds()
+    cells = _cells(low, high)
+    grids = Grids(np.full(cells, np.inf, np.float32), np.full(cells, -np.inf, np.float32))
+    _rasterise(group.mesh.triangles_mm, low.astype(np.float32), grids.low_mm, grids.high_mm)
+    return grids
+
+
+def _cells(low_mm: NDArray[np.float64], high_mm: NDArray[np.float64]) -> tuple[int, int]:
+    """Return how many cells an object between two corners covers along x and y."""
+    across, along = (high_mm - low_mm)[:2].tolist()
+    return max(math.ceil(across / CELL_MM - 1e-4), 1), max(math.ceil(along / CELL_MM - 1e-4), 1)
 
 
 def random_rotation(rng: np.random.Generator, *, on_edge: float = 0.12, tilted: float = 0.1) -> NDArray[np.float64]:
@@ -157,21 +208,17 @@ def random_attitude(
 
 def about_axis(axis: int, angle: float) -> NDArray[np.float64]:
     """Return the (3, 3) rotation by an angle in radians about axis 0 (x), 1 (y) or 2 (z)."""
-    cos, sin = np.cos(angle), np.sin(angle)
-    rotation = np.eye(3)
-    first, second = [i for i in range(3) if i != axis]
-    rotation[first, first] = rotation[second, second] = cos
-    rotation[first, second], rotation[second, first] = (-sin, sin) if axis != 1 else (sin, -sin)
-    return rotation
+    cos, sin = float(np.cos(angle)), float(np.sin(angle))
+    if axis == 0:
+        return np.array([(1.0, 0.0, 0.0), (0.0, cos, -sin), (0.0, sin, cos)])
+    if axis == 1:
+        return np.array([(cos, 0.0, sin), (0.0, 1.0, 0.0), (-sin, 0.0, cos)])
+    return np.array([(cos, -sin, 0.0), (sin, cos, 0.0), (0.0, 0.0, 1.0)])
 
 
 def bounds_of(group: Sequence[Phantom]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the lowest and the highest corner of a group, each (3,)."""
-    corners = np.array([[np.inf] * 3, [-np.inf] * 3])
-    for phantom in group:
-        for solid in phantom.solids:
-            widen(solid.triangles_mm, corners)
-    return corners[0], corners[1]
+    return bounds_around(solid for phantom in group for solid in phantom.solids)
 
 
 def turned(group: Sequence[Phantom], rotation: NDArray[np.float64]) -> list[Phantom]:
@@ -182,57 +229,53 @@ def turned(group: Sequence[Phantom], rotation: NDArray[np.float64]) -> list[Phan
 
 @compiled
 def _rasterise(
-    triangles: NDArray[np.float32],
-    origin: NDArray[np.float32],
-    cell: float,
-    low: NDArray[np.float32],
-    high: NDArray[np.float32],
+    triangles: NDArray[np.float32], origin: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32]
 ) -> None:
     """Widen `low` and `high` by every triangle, in every cell that it may touch."""
     for index in range(triangles.shape[0]):
         t = triangles[index]
-        x0, y0, z0 = (t[0, 0] - origin[0]) / cell, (t[0, 1] - origin[1]) / cell, t[0, 2] - origin[2]
-        x1, y1, z1 = (t[1, 0] - origin[0]) / cell, (t[1, 1] - origin[1]) / cell, t[1, 2] - origin[2]
-        x2, y2, z2 = (t[2, 0] - origin[0]) / cell, (t[2, 1] - origin[1]) / cell, t[2, 2] - origin[2]
+        x0, y0, z0 = (t[0, 0] - origin[0]) / CELL_MM, (t[0, 1] - origin[1]) / CELL_MM, t[0, 2] - origin[2]
+        x1, y1, z1 = (t[1, 0] - origin[0]) / CELL_MM, (t[1, 1] - origin[1]) / CELL_MM, t[1, 2] - origin[2]
+        x2, y2, z2 = (t[2, 0] - origin[0]) / CELL_MM, (t[2, 1] - origin[1]) / CELL_MM, t[2, 2] - origin[2]
         first_x = min(max(int(np.floor(min(x0, x1, x2))), 0), low.shape[0] - 1)
         last_x = min(max(int(np.floor(max(x0, x1, x2))), 0), low.shape[0] - 1)
         first_y = min(max(int(np.floor(min(y0, y1, y2))), 0), low.shape[1] - 1)
         last_y = min(max(int(np.floor(max(y0, y1, y2))), 0), low.shape[1] - 1)
+        end_y = min(first_y + (last_y - first_y + 4) // 4 * 4, low.shape[1])  # in whole steps of vector units
         z_low, z_high = min(z0, z1, z2), max(z0, z1, z2)
+        if first_x == last_x and first_y == last_y:  # a small one, often between others
+            at = _At(first_x), _At(first_y)
+            if low[at] <= z_low and high[at] >= z_high:
+                continue
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-        flat = abs(area) < 1e-6
+        if abs(area) < 1e-6:
+            for i in range(first_x, last_x + 1):
+                for j in range(first_y, last_y + 1):
+                    at = _At(i), _At(j)
+                    low[at], high[at] = min(low[at], z_low), max(high[at], z_high)
+            continue
         if area < 0:
             x1, y1, z1, x2, y2, z2 = x2, y2, z2, x1, y1, z1
             area = -area
-        gx, gy = 0.0, 0.0
-        if not flat:
-            gx = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) / area
-            gy = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) / area
+        gx = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) / area
+        gy = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) / area
         reach = 0.5 * (abs(gx) + abs(gy))
+        # A cell is outside if all of it lies on the outer side of one edge.
+        xa, ya, xb, yb, xc, yc = x1 - x0, y1 - y0, x2 - x1, y2 - y1, x0 - x2, y0 - y2
+        least_a, least_b = -0.5 * (abs(xa) + abs(ya)), -0.5 * (abs(xb) + abs(yb))
+        least_c = -0.5 * (abs(xc) + abs(yc))
         for i in range(first_x, last_x + 1):
-            for j in range(first_y, last_y + 1):
-                cx, cy = i + 0.5, j + 0.5
-                if not flat:
-                    # A cell is outside if all of it lies on the outer side of one edge.
-                    if _outside(x0, y0, x1, y1, cx, cy) or _outside(x1, y1, x2, y2, cx, cy):
-                        continue
-                    if _outside(x2, y2, x0, y0, cx, cy):
-                        continue
-                    z = z0 + gx * (cx - x0) + gy * (cy - y0)
-                    bottom, top = max(z - reach, z_low), min(z + reach, z_high)
-                else:
-                    bottom, top = z_low, z_high
-                at = np.uintp(i), np.uintp(j)  # unsigned: an index that may be negative is asked each time
-                low[at] = min(low[at], bottom)
-                high[at] = max(high[at], top)
-
-
-@compiled
-def _outside(  # noqa: PLR0917  numba takes no keywords cheaply
-    ax: float, ay: float, bx: float, by: float, cx: float, cy: float
-) -> bool:
-    dx, dy = bx - ax, by - ay
-    return dx * (cy - ay) - dy * (cx - ax) < -0.5 * (abs(dx) + abs(dy))
+            cx = i + 0.5
+            a, b, c, plane = ya * (cx - x0), yb * (cx - x1), yc * (cx - x2), z0 + gx * (cx - x0)
+            lowest, highest = low[_At(i)], high[_At(i)]
+            for j in range(first_y, end_y):  # without a branch: for vector units
+                cy, cell = j + 0.5, _At(j)
+                touched = (xa * (cy - y0) - a >= least_a) & (j <= last_y)
+                touched &= xb * (cy - y1) - b >= least_b
+                touched &= xc * (cy - y2) - c >= least_c
+                z = plane + gy * (cy - y0)
+                lowest[cell] = min(lowest[cell], max(z - reach, z_low) if touched else np.inf)
+                highest[cell] = max(highest[cell], min(z + reach, z_high) if touched else -np.inf)
 
 
 @compiled

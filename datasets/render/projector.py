@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from datasets.render.crossings import accumulate, mean_thickness, widen_shadow
 from datasets.render.materials import MATERIALS
-from datasets.render.solids import Phantom, Solid
+from datasets.render.solids import Phantom, Solid, bounds_around
 
-__all__ = ["FanGeometry", "OwnLengths", "Projection", "bounds_mm", "project", "projected_bounds"]
+__all__ = ["FanGeometry", "OwnLengths", "Projection", "project", "projected_bounds"]
 
 View = Literal["top", "side"]
 # A wire thinner than a pixel must darken every pixel it crosses by the share that it covers; one ray a pixel would
@@ -114,27 +114,16 @@ def _axes(view: View) -> tuple[int, int]:
     return (0, 2) if view == "top" else (2, 0)
 
 
-def bounds_mm(solids: Sequence[Solid]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lowest and the highest corner (3,) of all solids."""
-    bounds = _bounds(solids, "top", 0.0, 1e9, 1.0)
-    return bounds[0, :3], bounds[1, :3]
-
-
 def projected_bounds(
     solids: Sequence[Solid], view: View, source_axis_mm: float, source_depth_mm: float, detector_mm: float
 ) -> tuple[float, float, float, float]:
     """Return (lowest u, highest u, lowest y, highest y): detector coordinate and belt coordinate in mm."""
-    bounds = _bounds(solids, view, source_axis_mm, source_depth_mm, detector_mm)
-    return float(bounds[0, 3]), float(bounds[1, 3]), float(bounds[0, 1]), float(bounds[1, 1])
-
-
-def _bounds(
-    solids: Sequence[Solid], view: View, source_axis: float, source_depth: float, detector: float
-) -> NDArray[np.float64]:
-    bounds = np.array([[np.inf] * 4, [-np.inf] * 4])
-    for solid in solids:
-        widen_shadow(solid.triangles_mm, (*_axes(view), source_axis, source_depth, detector), bounds)
-    return bounds
+    low, high = bounds_around(solids)
+    fan = (*_axes(view), float(source_axis_mm), float(source_depth_mm), float(detector_mm))
+    shadow = np.array([np.inf, -np.inf])
+    for solid in reversed(solids):  # what is packed lies mostly in the shadow of its container, which comes last
+        widen_shadow(solid.triangles_mm, solid.bounds_mm, fan, shadow)
+    return float(shadow[0]), float(shadow[1]), float(low[1]), float(high[1])
 
 
 def project(phantoms: Sequence[Phantom], geometry: FanGeometry) -> Projection:

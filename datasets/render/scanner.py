@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from datasets.difficulty import superposition_of
 from datasets.render.colour_maps import ColourTable, show_colour, show_grey
-from datasets.render.projector import FanGeometry, OwnLengths, Projection, bounds_mm, project, projected_bounds
+from datasets.render.projector import FanGeometry, OwnLengths, Projection, project, projected_bounds
 from datasets.render.scanner_profiles import ScannerProfile, random_profile
 from datasets.render.sensor import Sensor, measure
-from datasets.render.solids import Phantom
+from datasets.render.solids import Phantom, bounds_around
 from datasets.render.spectra import Response, attenuation_table_per_mm, few_energies, transmission
 
 __all__ = ["Footprint", "RenderedView", "ScannerProfile", "random_profile", "scan", "tells_apart"]
@@ -113,7 +113,7 @@ def _place(
     solids = [solid for phantom in phantoms for solid in phantom.solids]
     if not solids:
         raise ValueError("expected at least one solid in the scene")
-    low, high = bounds_mm(solids)
+    low, high = bounds_around(solids)
     axis, depth = (0, 2) if profile.view == "top" else (2, 0)
     thickness = float(high[depth] - low[depth])
     detector = max(profile.source_mm, profile.gap_mm + 1.6 * thickness)

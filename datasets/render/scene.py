@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from datasets.render.clutter import random_clutter
 from datasets.render.clutter.drapery import drapery
+from datasets.render.clutter.shapes import pick
 from datasets.render.clutter.stuffing import findings, folded_pack
 from datasets.render.contents import (
     DAILY_KINDS,
@@ -22,7 +23,7 @@ from datasets.render.contents import (
     draw_theme,
 )
 from datasets.render.parcels import Parcel, draw_parcel
-from datasets.render.placement import Floor, about_axis, bounds_of, random_rotation, turned
+from datasets.render.placement import Floor, Group, about_axis, bounds_of, random_rotation
 from datasets.render.recipe import Recipe
 from datasets.render.solids import Phantom
 from datasets.render.threat_plan import Threat, draw_decoy, draw_labels, draw_threats
@@ -182,9 +183,9 @@ def _queue(
     """
     metal = int(rng.integers(1, 8)) if rng.random() < recipe.hard_negative_share else 0
     limit = int(rng.integers(2, 9)) if close_up else int(rng.integers(6, 70))
-    kinds = [theme.draw_kind(rng) for _ in range(limit)] + [str(rng.choice(METAL_KINDS)) for _ in range(metal)]
+    kinds = [theme.draw_kind(rng) for _ in range(limit)] + [pick(rng, *METAL_KINDS) for _ in range(metal)]
     if dense:  # people fill up with what they use every day
-        kinds += [str(rng.choice(DAILY_KINDS)) for _ in range(int(rng.integers(4, 16)))]
+        kinds += [pick(rng, *DAILY_KINDS) for _ in range(int(rng.integers(4, 16)))]
     queue: list[Threat | str] = [kinds[i] for i in rng.permutation(len(kinds))]
     decoys = [draw_decoy(rng, recipe) for _ in range(int(rng.integers(1, 4)) if metal else 0)]
     for item in (*decoys, *threats):
@@ -203,12 +204,13 @@ def _wanted_fill(rng: np.random.Generator, *, close_up: bool) -> float:
 
 
 def _place_threat(threat: Threat, floor: Floor, rng: np.random.Generator) -> list[Phantom] | None:
+    group = Group.of(threat.phantoms)
     for turn in range(_TURNS + 2):
         if turn < _TURNS:
             rotation = about_axis(2, rng.uniform(0, 2 * np.pi))
         else:  # at last, straight along the container
             rotation = about_axis(2, np.pi / 2 * (turn - _TURNS))
-        laid = floor.drop(turned(threat.phantoms, rotation), rng, spread=0.6)
+        laid = floor.drop(group.turned(rotation), rng, spread=0.6)
         if laid is not None:
             return laid
     return None
@@ -221,9 +223,10 @@ def _place_benign(kind: str, floor: Floor, rng: np.random.Generator, stock: dict
         phantom = stock[kind] = random_clutter(rng, kind=kind)
     if kind in SOFT_KINDS:
         return _lay_soft(phantom, floor, rng, anywhere=kind in SPREAD_KINDS)
+    group = Group.of([phantom])
     for turn in range(3):
         rotation = random_rotation(rng) if turn < 2 else about_axis(2, np.pi / 2 * int(rng.integers(4)))
-        laid = floor.drop(turned([phantom], rotation), rng)
+        laid = floor.drop(group.turned(rotation), rng)
         if laid is not None:
             return laid
     return None
@@ -241,39 +244,37 @@ def _stuffing(floor: Floor, rng: np.random.Generator, wanted: float, *, dense: b
             size = room[:2] * rng.uniform(*((0.95, 1.02) if index < 2 else (0.25, 0.7)), 2)
             laid.append(folded_pack(rng, (float(size[0]), float(size[1]))))
         laid += [findings(rng) for _ in range(int(rng.integers(1, 5)))]
-    return [group[0] for group in (_anywhere([item], floor, rng) for item in laid)]
+    return [_anywhere(item, floor, rng) for item in laid]
 
 
-def _anywhere(group: list[Phantom], floor: Floor, rng: np.random.Generator) -> list[Phantom]:
-    """Squeeze a group into a container and put it somewhere, whatever lies there."""
-    low, high = bounds_of(group)
-    room = floor.high_mm - floor.low_mm
-    shrink = np.minimum(1.0, 0.98 * room / np.maximum(high - low, 1e-3))
+def _anywhere(phantom: Phantom, floor: Floor, rng: np.random.Generator) -> Phantom:
+    """Squeeze something into a container and put it somewhere, whatever lies there."""
+    group, room = Group.of([phantom]), floor.high_mm - floor.low_mm
+    low, high = group.bounds()
+    shrink = _squeeze(high - low, room)
     corner = floor.low_mm + rng.random(3) * np.maximum(room - (high - low) * shrink, 0)
-    return [_scaled(item, shrink).moved(offset_mm=corner - low * shrink) for item in group]
+    return group.scaled(shrink).laid(corner - low * shrink)[0]
 
 
 def _lay_soft(phantom: Phantom, floor: Floor, rng: np.random.Generator, *, anywhere: bool) -> list[Phantom] | None:
     """Soft things give way: they are squeezed to the room there is and take only part of their height."""
-    group = turned([phantom], random_rotation(rng, on_edge=0.03, tilted=0.03))
-    low, high = bounds_of(group)
+    group = Group.of([phantom]).turned(random_rotation(rng, on_edge=0.03, tilted=0.03))
+    low, high = group.bounds()
     room = floor.high_mm - floor.low_mm
-    shrink = np.minimum(1.0, 0.98 * room / np.maximum(high - low, 1e-3))
+    shrink = _squeeze(high - low, room)
     if shrink[:2].min() < 0.35:
         return None
-    group = [_scaled(item, shrink) for item in group]
+    group = group.scaled(shrink)
     laid = None if anywhere else floor.drop(group, rng, sinks=0.6)
     if laid is None:
-        low, high = bounds_of(group)
+        low, high = group.bounds()
         corner = floor.low_mm + rng.random(3) * np.maximum(room - (high - low), 0)
-        laid = [item.moved(offset_mm=corner - low) for item in group]
+        laid = group.laid(corner - low)
     return laid
 
 
-def _scaled(phantom: Phantom, factors: NDArray[np.float64]) -> Phantom:
-    return Phantom(
-        phantom.kind, tuple(solid.scaled(factors) for solid in phantom.solids), phantom.label, phantom.attributes
-    )
+def _squeeze(size_mm: NDArray[np.float64], room_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.minimum(1.0, 0.98 * room_mm / np.maximum(size_mm, 1e-3))
 
 
 def _laid_on_belt(phantoms: Sequence[Phantom], rng: np.random.Generator, *, on_side: float) -> list[Phantom]:
@@ -285,9 +286,8 @@ def _laid_on_belt(phantoms: Sequence[Phantom], rng: np.random.Generator, *, on_s
         rotation = about_axis(int(rng.integers(2)), rng.normal(0, 0.12)) @ rotation
     quarter = np.pi / 2 * rng.integers(4)
     skew = rng.normal(0, 0.1) if rng.random() < 0.5 else rng.uniform(0, 2 * np.pi)
-    group = turned(phantoms, about_axis(2, quarter + skew) @ rotation)
-    low, _ = bounds_of(group)
-    return [phantom.moved(offset_mm=(0, 0, -low[2])) for phantom in group]
+    group = Group.of(phantoms).turned(about_axis(2, quarter + skew) @ rotation)
+    return group.laid(np.array([0.0, 0.0, -group.bounds()[0][2]]))
 
 
 def _side_by_side(first: list[Phantom], second: list[Phantom], rng: np.random.Generator) -> list[Phantom]:

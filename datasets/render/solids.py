@@ -11,18 +11,21 @@ Units are millimetres. World axes: x across the belt, y along the belt, z up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from datasets.render.compiled import compiled
-from datasets.render.meshing import prism, skin, swept_rings, turned_rings
+from datasets.render.meshing import doubled_area, prism, skin, swept_rings, turned
 
 __all__ = [
+    "Bounds",
     "Phantom",
     "Solid",
+    "bounds_around",
     "box",
     "corners_of",
     "cylinder",
@@ -32,10 +35,11 @@ __all__ = [
     "lathe",
     "sweep",
     "tube",
-    "widen",
 ]
 
+Bounds: TypeAlias = tuple[float, float, float, float, float, float]  # lowest x, y, z, then highest x, y, z
 _Points: TypeAlias = NDArray[np.float64]
+_UNKNOWN: Final[Bounds] = (np.inf, np.inf, np.inf, -np.inf, -np.inf, -np.inf)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,18 +55,38 @@ class Solid:
     triangles_mm: NDArray[np.float32]
     material: str
     weight: float = 1.0
+    _bounds: Bounds = field(default=_UNKNOWN, init=False, repr=False)
+
+    @property
+    def bounds_mm(self) -> Bounds:
+        """Lowest and highest corner: measured once, and known to the last bit by what was then shifted or scaled."""
+        if self._bounds == _UNKNOWN:
+            object.__setattr__(self, "_bounds", _measured(self.triangles_mm))
+        return self._bounds
 
     def moved(self, rotation: ArrayLike | None = None, offset_mm: ArrayLike = (0, 0, 0)) -> Solid:
         """Return a copy turned by a (3, 3) rotation about the origin, then shifted."""
-        return _all_moved((self,), rotation, offset_mm)[0]
+        offset = np.ascontiguousarray(offset_mm, np.float64)
+        if rotation is None:
+            return self._copied(*_shifted(self.triangles_mm, offset, self._bounds))
+        turn = np.ascontiguousarray(rotation, np.float64)
+        return Solid(_moved(self.triangles_mm, turn, offset), self.material, self.weight)
 
     def scaled(self, factors: ArrayLike) -> Solid:
         """Return a copy scaled about the origin by one factor or one an axis (all positive)."""
-        return Solid(self.triangles_mm * np.asarray(factors, np.float32), self.material, self.weight)
+        each = np.empty(3, np.float32)
+        each[:] = factors
+        return self._copied(*_scaled(self.triangles_mm, each, self._bounds))
 
     def cavity(self, material: str | None = None) -> Solid:
         """Return the same shape as something taken away (from a surrounding solid of `material`)."""
         return Solid(self.triangles_mm, material or self.material, -1.0)
+
+    def _copied(self, triangles_mm: NDArray[np.float32], bounds_mm: Bounds) -> Solid:
+        """Return another mesh of the same material that knows its bounds."""
+        copy = Solid(triangles_mm, self.material, self.weight)
+        object.__setattr__(copy, "_bounds", bounds_mm)
+        return copy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,14 +107,13 @@ class Phantom:
 
     def moved(self, rotation: ArrayLike | None = None, offset_mm: ArrayLike = (0, 0, 0)) -> Phantom:
         """Return a copy turned by a (3, 3) rotation about the origin, then shifted."""
-        return Phantom(self.kind, _all_moved(self.solids, rotation, offset_mm), self.label, self.attributes)
+        solids = tuple([solid.moved(rotation, offset_mm) for solid in self.solids])
+        return Phantom(self.kind, solids, self.label, self.attributes)
 
     def bounds_mm(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the lowest and the highest corner, each (3,)."""
-        corners = np.array([[np.inf] * 3, [-np.inf] * 3], np.float32)
-        for solid in self.solids:
-            widen(solid.triangles_mm, corners)
-        return corners[0], corners[1]
+        low, high = bounds_around(self.solids)
+        return low.astype(np.float32), high.astype(np.float32)
 
     def centred(self) -> Phantom:
         """Return a copy whose bounding box is centred on the origin."""
@@ -98,27 +121,23 @@ class Phantom:
         return self.moved(offset_mm=-(low + high) / 2)
 
 
+def bounds_around(solids: Iterable[Solid]) -> tuple[_Points, _Points]:
+    """Return the lowest and the highest corner (3,) of all solids, exact."""
+    columns = list(zip(_UNKNOWN, *[solid.bounds_mm for solid in solids], strict=True))
+    return np.array([min(values) for values in columns[:3]]), np.array([max(values) for values in columns[3:]])
+
+
 @compiled
-def widen(triangles: NDArray[np.float32], corners: _Points) -> None:  # pragma: no cover  compiled
-    """Widen corners (2, 3), the lowest and the highest, by a mesh."""
-    low_x, low_y, low_z = corners[0]
-    high_x, high_y, high_z = corners[1]
+def _measured(triangles: NDArray[np.float32]) -> Bounds:  # pragma: no cover  compiled
+    """Return the bounds of a mesh."""
+    low_x = low_y = low_z = np.float32(np.inf)
+    high_x = high_y = high_z = np.float32(-np.inf)
     for index in range(triangles.shape[0]):
         for corner in range(3):
-            x, y, z = triangles[index, corner]
-            low_x, high_x = min(low_x, x), max(high_x, x)
-            low_y, high_y = min(low_y, y), max(high_y, y)
-            low_z, high_z = min(low_z, z), max(high_z, z)
-    corners[0, 0], corners[0, 1], corners[0, 2] = low_x, low_y, low_z
-    corners[1, 0], corners[1, 1], corners[1, 2] = high_x, high_y, high_z
-
-
-def _all_moved(solids: tuple[Solid, ...], rotation: ArrayLike | None, offset_mm: ArrayLike) -> tuple[Solid, ...]:
-    offset = np.ascontiguousarray(offset_mm, np.float64)
-    if rotation is None:
-        return tuple(Solid(_shifted(one.triangles_mm, offset), one.material, one.weight) for one in solids)
-    turn = np.ascontiguousarray(rotation, np.float64)
-    return tuple(Solid(_moved(one.triangles_mm, turn, offset), one.material, one.weight) for one in solids)
+            x, y, z = triangles[index, corner, 0], triangles[index, corner, 1], triangles[index, corner, 2]
+            low_x, low_y, low_z = min(low_x, x), min(low_y, y), min(low_z, z)
+            high_x, high_y, high_z = max(high_x, x), max(high_y, y), max(high_z, z)
+    return float(low_x), float(low_y), float(low_z), float(high_x), float(high_y), float(high_z)
 
 
 @compiled
@@ -140,13 +159,37 @@ def _moved(
 
 
 @compiled
-def _shifted(triangles: NDArray[np.float32], offset: _Points) -> NDArray[np.float32]:  # pragma: no cover  compiled
+def _shifted(
+    triangles: NDArray[np.float32], offset: _Points, bounds: Bounds
+) -> tuple[NDArray[np.float32], Bounds]:  # pragma: no cover  compiled
+    """Shift every corner; bounds follow, since rounding keeps order, and what is not known stays so."""
     out = np.empty(triangles.shape, np.float32)
+    x, y, z = offset[0], offset[1], offset[2]
     for index in range(triangles.shape[0]):
         for corner in range(3):
-            for axis in range(3):
-                out[index, corner, axis] = triangles[index, corner, axis] + offset[axis]
-    return out
+            out[index, corner, 0] = triangles[index, corner, 0] + x
+            out[index, corner, 1] = triangles[index, corner, 1] + y
+            out[index, corner, 2] = triangles[index, corner, 2] + z
+    low = float(np.float32(bounds[0] + x)), float(np.float32(bounds[1] + y)), float(np.float32(bounds[2] + z))
+    high = float(np.float32(bounds[3] + x)), float(np.float32(bounds[4] + y)), float(np.float32(bounds[5] + z))
+    return out, (*low, *high)
+
+
+@compiled
+def _scaled(
+    triangles: NDArray[np.float32], factors: NDArray[np.float32], bounds: Bounds
+) -> tuple[NDArray[np.float32], Bounds]:  # pragma: no cover  compiled
+    """Scale every corner in single precision; bounds follow as those of a shift do."""
+    out = np.empty(triangles.shape, np.float32)
+    x, y, z = factors[0], factors[1], factors[2]
+    for index in range(triangles.shape[0]):
+        for corner in range(3):
+            out[index, corner, 0] = triangles[index, corner, 0] * x
+            out[index, corner, 1] = triangles[index, corner, 1] * y
+            out[index, corner, 2] = triangles[index, corner, 2] * z
+    low = float(np.float32(bounds[0]) * x), float(np.float32(bounds[1]) * y), float(np.float32(bounds[2]) * z)
+    high = float(np.float32(bounds[3]) * x), float(np.float32(bounds[4]) * y), float(np.float32(bounds[5]) * z)
+    return out, (*low, *high)
 
 
 def extrude(outline_mm: ArrayLike, height_mm: float, material: str, *, holes_mm: Iterable[ArrayLike] = ()) -> Solid:
@@ -160,11 +203,12 @@ def lathe(profile_mm: ArrayLike, material: str, *, sides: int = 24) -> Solid:
     """Turn an open profile of (radius, z) points about the z axis; the ends are closed with discs.
 
     The profile runs from low z to high z along the outside (going back down on a smaller radius makes a cup).
+
+    Raises:
+        ValueError: a radius is below 0.
     """
     profile = np.ascontiguousarray(profile_mm, np.float64)
-    if (profile[:, 0] < 0).any():
-        raise ValueError("expected radii of at least 0")
-    return Solid(skin(turned_rings(profile, sides), False, False), material)
+    return Solid(turned(profile, sides), material)
 
 
 def sweep(path_mm: ArrayLike, radius_mm: float, material: str, *, sides: int = 8, closed: bool = False) -> Solid:
@@ -196,9 +240,14 @@ def frustum(low_radius_mm: float, high_radius_mm: float, height_mm: float, mater
 
 def tube(outer_mm: float, inner_mm: float, height_mm: float, material: str, *, sides: int = 24) -> Solid:
     """Return a pipe of outer and inner radius about the z axis, centred on the origin, open at both ends."""
-    angle = np.arange(sides) * (2 * np.pi / sides)
-    unit = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    unit = _unit_circle(sides)
     return extrude(unit * outer_mm, height_mm, material, holes_mm=[unit * inner_mm])
+
+
+@lru_cache(maxsize=64)
+def _unit_circle(sides: int) -> _Points:
+    angle = np.arange(sides) * (2 * np.pi / sides)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
 def ellipsoid(radii_mm: Sequence[float], material: str, *, sides: int = 20, rings: int = 12) -> Solid:
@@ -211,6 +260,4 @@ def ellipsoid(radii_mm: Sequence[float], material: str, *, sides: int = 20, ring
 def _oriented(ring_mm: ArrayLike, sign: float) -> _Points:
     """Return the ring counter-clockwise (sign +1) or clockwise (sign -1)."""
     ring = np.ascontiguousarray(ring_mm, np.float64)
-    x, y = ring[:, 0], ring[:, 1]
-    area = x[:-1] @ y[1:] - y[:-1] @ x[1:] + x[-1] * y[0] - y[-1] * x[0]
-    return ring if area * sign > 0 else ring[::-1].copy()
+    return ring if doubled_area(ring) * sign > 0 else ring[::-1].copy()

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from datasets.render.chances import Chances
 from datasets.render.clutter import LOOK_ALIKES, random_clutter
 from datasets.render.concealment import conceal
 from datasets.render.phantoms import random_threat, threat_group
@@ -17,8 +18,9 @@ from detector.taxonomy import TAXONOMY, Group
 
 __all__ = ["Threat", "draw_decoy", "draw_labels", "draw_threats"]
 
-_FIREARMS: Final = {"handgun": 0.46, "revolver": 0.28, "long_gun": 0.26}
-_AMMUNITION: Final = {"cartridge": 0.65, "shotshell": 0.35}
+_FIREARMS: Final = Chances({"handgun": 0.46, "revolver": 0.28, "long_gun": 0.26})
+_SHORT_FIREARMS: Final = Chances({"handgun": 0.46, "revolver": 0.28})  # in small parcels
+_AMMUNITION: Final = Chances({"cartridge": 0.65, "shotshell": 0.35})
 _PARTS: Final = tuple(name for name, info in TAXONOMY.items() if info.group is Group.PART)
 # How often these come in boxes, strips, handfuls or pairs instead of alone.
 _IN_NUMBERS: Final = {"cartridge": 0.75, "shotshell": 0.75, "magazine": 0.3}
@@ -73,8 +75,7 @@ def _plan(rng: np.random.Generator, recipe: Recipe) -> str:
 
 def _labels(plan: str, rng: np.random.Generator, *, close_up: bool) -> list[str]:
     def firearms(count: int) -> list[str]:
-        choices = {name: share for name, share in _FIREARMS.items() if not (close_up and name == "long_gun")}
-        return [_draw(choices, rng) for _ in range(count)]
+        return [(_SHORT_FIREARMS if close_up else _FIREARMS).draw(rng) for _ in range(count)]
 
     def parts(count: int) -> list[str]:
         return [str(rng.choice(_PARTS)) for _ in range(count)]
@@ -85,9 +86,9 @@ def _labels(plan: str, rng: np.random.Generator, *, close_up: bool) -> list[str]
         case "part":
             return parts(int(rng.integers(1, 5)))
         case "ammunition":
-            return [_draw(_AMMUNITION, rng) for _ in range(int(rng.integers(1, 3)))]
+            return [_AMMUNITION.draw(rng) for _ in range(int(rng.integers(1, 3)))]
         case "mixed":
-            return [*firearms(1), *parts(int(rng.integers(1, 3))), _draw(_AMMUNITION, rng)]
+            return [*firearms(1), *parts(int(rng.integers(1, 3))), _AMMUNITION.draw(rng)]
         case _:
             return []
 
@@ -132,8 +133,3 @@ def _beside(group: list[Phantom], others: list[Phantom], rng: np.random.Generato
     shift[0] = rng.uniform(low[0] - other_low[0], max(high[0] - other_high[0], low[0] - other_low[0] + 1))
     shift[1] = high[1] - other_low[1] + rng.uniform(2, 40)
     return [*group, *(phantom.moved(offset_mm=shift) for phantom in others)]
-
-
-def _draw(weights: dict[str, float], rng: np.random.Generator) -> str:
-    shares = np.array(list(weights.values()))
-    return str(rng.choice(list(weights), p=shares / shares.sum()))

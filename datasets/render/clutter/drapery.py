@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from datasets.render.clutter.sewing import waves
-from datasets.render.clutter.shapes import Array, blob, chance, finish, pick, uniform, wire
+from datasets.render.clutter.shapes import Array, blob, chance, even, finish, pick, uniform, wire
 from datasets.render.clutter.stuffing import relief
+from datasets.render.meshing import square_strings
 from datasets.render.solids import Phantom, Solid, extrude
 
 __all__ = ["crumpled_foil", "drapery"]
@@ -37,9 +38,9 @@ def drapery(rng: np.random.Generator, size_mm: tuple[float, float, float]) -> Ph
 def crumpled_foil(rng: np.random.Generator, size_mm: tuple[float, float], thickness_mm: float, material: str) -> Solid:
     """Return a sheet of foil (x, y) as the beam meets it: thicker where facets lean and where it is folded over."""
     columns, rows = (int(np.clip(side / 6.0, 6, 32)) for side in size_mm)
-    u, v = np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows), indexing="ij")
-    slope = rng.normal(0, uniform(rng, 0.6, 1.6), u.shape)
-    folded = 1 + (rng.random(u.shape) < uniform(rng, 0.02, 0.15))
+    u, v = even(-0.5, 0.5, columns)[:, None], even(-0.5, 0.5, rows)
+    slope = rng.normal(0, uniform(rng, 0.6, 1.6), (columns, rows))
+    folded = 1 + (rng.random((columns, rows)) < uniform(rng, 0.02, 0.15))
     height = thickness_mm * folded * np.minimum(np.hypot(1, slope), 4.0)
     return relief(u * size_mm[0], v * size_mm[1], np.asarray(height, np.float64), material)
 
@@ -47,9 +48,8 @@ def crumpled_foil(rng: np.random.Generator, size_mm: tuple[float, float], thickn
 def _padded(rng: np.random.Generator, size_mm: tuple[float, float], thickness_mm: float, material: str) -> Solid:
     """Return cloth whose thickness wanders slowly, with knit, pile or quilting on top."""
     columns, rows = (int(np.clip(side / 9.0, 8, 40)) for side in size_mm)
-    u, v = np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows), indexing="ij")
-    x, y = u * size_mm[0], v * size_mm[1]
-    height = thickness_mm * (1 + waves(rng, x, y, 1.2) + rng.normal(0, uniform(rng, 0.03, 0.3), x.shape))
+    x, y = even(-0.5, 0.5, columns)[:, None] * size_mm[0], even(-0.5, 0.5, rows) * size_mm[1]
+    height = thickness_mm * (1 + waves(rng, x, y, 1.2) + rng.normal(0, uniform(rng, 0.03, 0.3), (columns, rows)))
     return relief(x, y, np.maximum(height, 0.2 * thickness_mm), material)
 
 
@@ -61,15 +61,16 @@ def _within(rng: np.random.Generator, room: tuple[float, float], extent: tuple[f
 def _clipped(outline: Array, room: tuple[float, float]) -> Array:
     half = np.array(room) / 2
     # Never quite flat against the wall, so that no two points fall on one another.
-    return np.asarray(half * np.tanh(outline / half) * 0.98 + 0.02 * np.clip(outline, -2 * half, 2 * half), np.float64)
+    near = np.minimum(np.maximum(outline, -2 * half), 2 * half)
+    return np.asarray(half * np.tanh(outline / half) * 0.98 + 0.02 * near, np.float64)
 
 
 def _fan_of_folds(rng: np.random.Generator, size_mm: tuple[float, float, float], weight: float, material: str) -> Solid:
     """Return folds that leave one place side by side and spread: strings of doubled cloth, as one mesh."""
     x, y, z = size_mm
-    angle = uniform(rng, 0, np.pi) if chance(rng, 0.5) else float(rng.choice([0.0, np.pi / 2])) + rng.normal(0, 0.2)
+    angle = uniform(rng, 0, np.pi) if chance(rng, 0.5) else pick(rng, 0.0, np.pi / 2) + rng.normal(0, 0.2)
     reach = uniform(rng, 0.2, 0.8) * (x + y) / 2
-    along = np.linspace(0.0, 1.0, _POINTS)
+    along = even(0.0, 1.0, _POINTS)
     bend = rng.normal(0, 0.12) * reach * np.sin(along * uniform(rng, 2, 7) + uniform(rng, 0, 6))
     gap, opening = uniform(rng, 2.0, 9.0), uniform(rng, 0.2, 2.5)
     start = rng.uniform(-0.5, 0.5, 2) * (x, y)
@@ -78,39 +79,24 @@ def _fan_of_folds(rng: np.random.Generator, size_mm: tuple[float, float, float],
     across = bend + (np.arange(count)[:, None] + rng.normal(0, 0.3, one)) * gap * (1 + opening * along)
     across += rng.normal(0, 0.5, (count, _POINTS))
     length = reach * (along * rng.uniform(0.5, 1.0, one) + rng.uniform(0, 0.15, one) - 0.5)
-    flat = np.stack([np.cos(angle) * length - np.sin(angle) * across, np.sin(angle) * length + np.cos(angle) * across])
-    paths = np.empty((count, _POINTS, 3))
-    paths[..., :2] = _clipped(np.moveaxis(flat, 0, -1) + start, (x, y))
+    cos, sin = np.cos(angle), np.sin(angle)
+    flat, paths = np.empty((count, _POINTS, 2)), np.empty((count, _POINTS, 3))
+    flat[..., 0], flat[..., 1] = cos * length - sin * across, sin * length + cos * across
+    paths[..., :2] = _clipped(flat + start, (x, y))
     paths[..., 2] = rng.uniform(-0.4, 0.4, one) * z
     return _strings(paths, rng.uniform(0.5, 2.6, count) * (weight + 0.3), material)
 
 
 def _strings(paths_mm: Array, radii_mm: Array, material: str) -> Solid:
     """Return square strings along level polylines (L, N, 3) as one mesh: `wire` without a loop over the lines."""
-    tangent = np.gradient(paths_mm, axis=1)
-    tangent /= np.linalg.norm(tangent, axis=2, keepdims=True) + 1e-12
-    reach = radii_mm[:, None, None]
-    side = np.stack([-tangent[..., 1], tangent[..., 0], np.zeros(tangent.shape[:2])], axis=-1) * reach
-    over = np.array([0.0, 0.0, 1.0]) * reach
-    rings = np.stack([paths_mm + side, paths_mm + over, paths_mm - side, paths_mm - over], axis=2)
-    following = np.concatenate([rings[:, :, 1:], rings[:, :, :1]], axis=2)
-    low, high, first, last = rings[:, :-1], rings[:, 1:], rings[:, 0], rings[:, -1]
-    low_next, high_next, first_next, last_next = following[:, :-1], following[:, 1:], following[:, 0], following[:, -1]
-    faces = [
-        np.stack([low, low_next, high_next], axis=3),
-        np.stack([low, high_next, high], axis=3),
-        np.stack([np.broadcast_to(first[:, :1], first.shape), first_next, first], axis=2),
-        np.stack([np.broadcast_to(last[:, :1], last.shape), last, last_next], axis=2),
-    ]
-    triangles = np.concatenate([face.reshape(-1, 3, 3) for face in faces])
-    return Solid(np.ascontiguousarray(triangles, np.float32), material)
+    return Solid(square_strings(paths_mm, radii_mm), material)
 
 
 def _seam(rng: np.random.Generator, size_mm: tuple[float, float, float], material: str) -> list[Solid]:
     """Return two stitched lines side by side through a garment."""
     x, y, z = size_mm
-    angle = float(rng.choice([0.0, np.pi / 2])) + rng.normal(0, 0.25)
-    along = np.linspace(-0.5, 0.5, _POINTS) * uniform(rng, 0.4, 1.0) * (x + y) / 2
+    angle = pick(rng, 0.0, np.pi / 2) + rng.normal(0, 0.25)
+    along = even(-0.5, 0.5, _POINTS) * uniform(rng, 0.4, 1.0) * (x + y) / 2
     across = uniform(rng, -0.4, 0.4) * min(x, y) + uniform(rng, 2, 14) * np.sin(along / uniform(rng, 30, 90))
     height = uniform(rng, -0.4, 0.4) * z
     radius = uniform(rng, 0.5, 1.2)

@@ -6,7 +6,9 @@ import numpy as np
 
 from datasets.render.clutter.shapes import (
     Array,
+    between,
     boxes,
+    even,
     pick,
     pillow,
     rounded,
@@ -18,12 +20,11 @@ __all__ = ["cloth", "waves", "zip_puller", "zip_row"]
 
 
 def waves(rng: np.random.Generator, x: Array, y: Array, height_mm: float, count: int = 4) -> Array:
-    """Return a smooth random height over x and y: a few waves of random direction and length."""
-    z = np.zeros_like(x)
-    for _ in range(count):
-        angle, length = rng.uniform(0, 2 * np.pi), rng.uniform(45, 180)
-        phase = (np.cos(angle) * x + np.sin(angle) * y) * (2 * np.pi / length) + rng.uniform(0, 2 * np.pi)
-        z += np.sin(phase) * rng.uniform(0.3, 1.0)
+    """Return a smooth random height (N, M) over x and y, full or (N, 1) and (M,): waves of random way and length."""
+    drawn = between(rng.random((count, 4)), (0, 45, 0, 0.3), (2 * np.pi, 180, 2 * np.pi, 1.0))
+    angles, lengths, shifts, shares = drawn.T[..., None, None]
+    phases = (np.cos(angles) * x + np.sin(angles) * y) * (2 * np.pi / lengths) + shifts
+    z: Array = (np.sin(phases) * shares).sum(axis=0)
     return z * (height_mm / 2 / count)
 
 
@@ -33,13 +34,14 @@ def cloth(
     """Return a wavy sheet's grid (N, M, 3) with an uneven rim; `thickness_mm` limits how sharp its folds are."""
     columns = cells
     rows = max(5, round(cells * size_mm[1] / size_mm[0]))
-    u, v = np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows), indexing="ij")
-    pinch = 1 + 0.06 * np.sin(v * rng.uniform(3, 9) + rng.uniform(0, 6))
-    bulge = 1 + 0.06 * np.sin(u * rng.uniform(3, 9) + rng.uniform(0, 6))
-    x, y = u * size_mm[0] * pinch, v * size_mm[1] * bulge
-    z = waves(rng, x, y, height_mm)
-    z += np.where(np.abs(u) > 0.42, -1.0, 0.0) * min(thickness_mm, height_mm / 4)
-    return np.stack([x, y, z], axis=2)
+    u, v = even(-0.5, 0.5, columns)[:, None], even(-0.5, 0.5, rows)
+    pinch = 1 + 0.06 * np.sin(v * uniform(rng, 3, 9) + uniform(rng, 0, 6))
+    bulge = 1 + 0.06 * np.sin(u * uniform(rng, 3, 9) + uniform(rng, 0, 6))
+    grid = np.empty((columns, rows, 3))
+    grid[..., 0], grid[..., 1] = u * size_mm[0] * pinch, v * size_mm[1] * bulge
+    grid[..., 2] = waves(rng, grid[..., 0], grid[..., 1], height_mm)
+    grid[..., 2] += np.where(np.abs(u) > 0.42, -1.0, 0.0) * min(thickness_mm, height_mm / 4)
+    return grid
 
 
 def zip_row(

@@ -6,21 +6,26 @@ Everything here is closed and faces outward like `datasets.render.solids`. Sizes
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from datasets.render.clutter.curves import round_corners, through
 from datasets.render.meshing import placed, sheet_between, skin, wire_rings
 from datasets.render.solids import Phantom, Solid, box, lathe, sweep
 
 __all__ = [
     "along_x",
     "along_y",
+    "between",
     "blob",
     "boxes",
     "chance",
     "copies",
     "corners",
+    "even",
     "finish",
     "gear",
     "helix",
@@ -38,20 +43,29 @@ __all__ = [
     "turned",
     "uniform",
     "vessel",
+    "wandering",
     "wire",
 ]
 
 Array = NDArray[np.float64]
+_Option = TypeVar("_Option")
 
+_ODD = ([0, 2, 1], [1, 0, 2], [2, 1, 0])  # these orders of axes would turn a right hand into a left one
 _UNIT_BOX = box((1, 1, 1), "air").triangles_mm
 
 
 def uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """Return one uniform number."""
-    return float(rng.uniform(low, high))
+    """Return one uniform number: `rng.uniform` without its checks."""
+    return float(low + (high - low) * rng.random())
 
 
-def pick(rng: np.random.Generator, *options: str) -> str:
+def between(shares: Array, low: ArrayLike, high: ArrayLike) -> Array:
+    """Return what lies at shares of the way from low to high: `rng.random` in, as many uniform numbers out."""
+    start: Array = np.asarray(low, np.float64)
+    return start + (np.asarray(high, np.float64) - start) * shares
+
+
+def pick(rng: np.random.Generator, *options: _Option) -> _Option:
     """Return one of the options, all equally likely."""
     return options[int(rng.integers(len(options)))]
 
@@ -152,15 +166,18 @@ def rolled(ring: Array, by: int = 1) -> Array:
     return np.concatenate([ring[by:], ring[:by]])
 
 
+@lru_cache(maxsize=256)
+def even(low: float, high: float, count: int) -> Array:
+    """Return (count,) numbers at even steps from low to high, kept and not to be written."""
+    numbers = np.linspace(low, high, count)
+    numbers.flags.writeable = False
+    return numbers
+
+
 def corners(path_mm: ArrayLike, radius_mm: float, *, closed: bool = False, steps: int = 5) -> Array:
     """Round the corners of a polyline (N, 2 or 3) with quadratic curves that start `radius_mm` before them."""
-    path: Array = np.asarray(path_mm, np.float64)
-    before, after = rolled(path, -1) - path, rolled(path) - path
-    near = np.linalg.norm(before, axis=1, keepdims=True), np.linalg.norm(after, axis=1, keepdims=True)
-    start = path + before / (near[0] + 1e-9) * np.minimum(radius_mm, near[0] * 0.45)
-    stop = path + after / (near[1] + 1e-9) * np.minimum(radius_mm, near[1] * 0.45)
-    t = np.linspace(0, 1, steps)[None, :, None]
-    arcs: Array = start[:, None] * (1 - t) ** 2 + 2 * path[:, None] * t * (1 - t) + stop[:, None] * t**2
+    path = np.ascontiguousarray(path_mm, np.float64)
+    arcs: Array = round_corners(path, float(radius_mm), even(0, 1, steps))
     if closed:
         return arcs.reshape(-1, path.shape[1])
     return np.concatenate([path[:1], arcs[1:-1].reshape(-1, path.shape[1]), path[-1:]])
@@ -174,17 +191,8 @@ def rounded(width_mm: float, depth_mm: float, radius_mm: float, *, steps: int = 
 
 def smooth(points_mm: ArrayLike, steps: int = 4, *, closed: bool = True) -> Array:
     """Return a Catmull-Rom curve through the points (N, D) with `steps` points a span."""
-    points = np.asarray(points_mm, np.float64)
-    if not closed:
-        points = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
-        a, b, c, d = points[:-3], points[1:-2], points[2:-1], points[3:]
-    else:
-        a, b, c, d = rolled(points, -1), points, rolled(points), rolled(points, 2)
-    t = (np.arange(steps) / steps)[None, :, None]
-    a, b, c, d = a[:, None], b[:, None], c[:, None], d[:, None]
-    curve = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
-    curve = curve.reshape(-1, points.shape[1])
-    return curve if closed else np.concatenate([curve, points[-2:-1]])
+    curve: Array = through(np.ascontiguousarray(points_mm, np.float64), steps, closed)
+    return curve
 
 
 def blob(rng: np.random.Generator, width_mm: float, depth_mm: float, *, knobs: int = 8, rough: float = 0.12) -> Array:
@@ -192,6 +200,14 @@ def blob(rng: np.random.Generator, width_mm: float, depth_mm: float, *, knobs: i
     angle = np.arange(knobs) * (2 * np.pi / knobs)
     radius = 0.5 * (1 + rng.uniform(-rough, rough, knobs))
     return smooth(np.stack([np.cos(angle) * radius * width_mm, np.sin(angle) * radius * depth_mm], axis=1))
+
+
+def wandering(angles: Array, rise: ArrayLike, step_mm: float) -> Array:
+    """Return a path (N, 3) of equal steps over the ground, each at its angle (N,), rising by `rise` times the step."""
+    steps = np.empty((len(angles), 3))
+    steps[:, 0], steps[:, 1], steps[:, 2] = np.cos(angles), np.sin(angles), rise
+    steps *= step_mm
+    return steps.cumsum(axis=0)
 
 
 def strip(path_mm: ArrayLike, width_mm: ArrayLike) -> Array:
@@ -214,13 +230,12 @@ def gear(radius_mm: float, teeth: int, depth_mm: float) -> Array:
 def loft(outlines_mm: Sequence[ArrayLike], heights_mm: Sequence[float], material: str) -> Solid:
     """Join outlines (N, 2), all with N points in the same sense, at increasing heights z."""
     first = np.asarray(outlines_mm[0], np.float64)
-    following = np.roll(first, -1, axis=0)
+    following = rolled(first)
     turn = 1 if np.sum(first[:, 0] * following[:, 1] - first[:, 1] * following[:, 0]) > 0 else -1
-    rings = [
-        np.concatenate([np.asarray(outline, np.float64)[::turn], np.full((len(first), 1), height)], axis=1)
-        for outline, height in zip(outlines_mm, heights_mm, strict=True)
-    ]
-    return Solid(skin(np.stack(rings), False, True), material)
+    rings = np.empty((len(heights_mm), len(first), 3))
+    for ring, outline, height in zip(rings, outlines_mm, heights_mm, strict=True):
+        ring[:, :2], ring[:, 2] = np.asarray(outline, np.float64)[::turn], height
+    return Solid(skin(rings, False, True), material)
 
 
 def pillow(outline_mm: ArrayLike, height_mm: float, material: str, *, edge: float = 0.75) -> Solid:
@@ -284,11 +299,12 @@ def finish(kind: str, solids: Iterable[Solid], *, keep_pose: bool = False, recen
     for solid in solids:
         merged.setdefault((solid.material, solid.weight), []).append(solid.triangles_mm)
     parts = [Solid(np.concatenate(meshes), material, weight) for (material, weight), meshes in merged.items()]
-    low, high = Phantom(kind, tuple(parts)).bounds_mm()
+    whole = Phantom(kind, tuple(parts))
+    low, high = whole.bounds_mm()
     rotation = np.eye(3)
     if not keep_pose:
-        rotation = np.eye(3)[np.argsort(-(high - low), kind="stable")]
-        if np.linalg.det(rotation) < 0:
+        order = np.argsort(-(high - low), kind="stable").tolist()
+        rotation = rotation[order]
+        if order in _ODD:
             rotation[2] *= -1
-    shift = -rotation @ ((low + high) / 2) if recentre else np.zeros(3)
-    return Phantom(kind, tuple(part.moved(rotation, shift) for part in parts))
+    return whole.moved(rotation, -rotation @ ((low + high) / 2) if recentre else np.zeros(3))

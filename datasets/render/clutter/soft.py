@@ -10,6 +10,7 @@ from datasets.render.clutter.shapes import (
     boxes,
     chance,
     copies,
+    even,
     finish,
     loft,
     lying_box,
@@ -20,6 +21,7 @@ from datasets.render.clutter.shapes import (
     smooth,
     strip,
     uniform,
+    wandering,
     wire,
 )
 from datasets.render.solids import Phantom, Solid, box, cylinder, extrude, tube
@@ -47,9 +49,9 @@ def _creases(rng: np.random.Generator, size: tuple[float, float], height: float,
     """Return folds that catch the eye: strings of cloth, mostly along or across the garment."""
     solids = []
     for _ in range(int(rng.integers(4, 13))):
-        angle = float(rng.choice([0, np.pi / 2])) + rng.normal(0, 0.35) + rng.normal(0, 0.15, 6).cumsum()
+        angles = pick(rng, 0, np.pi / 2) + rng.normal(0, 0.35) + rng.normal(0, 0.15, 6).cumsum()
         reach = uniform(rng, 0.06, 0.15) * min(size)
-        path = np.cumsum(np.stack([np.cos(angle), np.sin(angle), rng.normal(0, 0.1, 6)], axis=1) * reach, axis=0)
+        path = wandering(angles, rng.normal(0, 0.1, 6), reach)
         path += (*(rng.uniform(-0.4, 0.4, 2) * size - path[3, :2]), uniform(rng, 0, height))
         solids.append(wire(path, uniform(rng, 0.6, 2.6), material, sides=4))
     return solids
@@ -62,7 +64,7 @@ def clothes(rng: np.random.Generator) -> Phantom:
     if chance(rng, 0.4):
         count = int(rng.integers(3, 8))
         line = np.zeros((count, 3))
-        line[:, 0] = np.linspace(-0.4, 0.4, count) * size[0]
+        line[:, 0] = even(-0.4, 0.4, count) * size[0]
         line[:, 1] = uniform(rng, -0.2, 0.2) * size[1]
         line[:, 2] = 8
         solids.append(copies(cylinder(uniform(rng, 4, 10), 2.5, pick(rng, "nylon", "pmma", "brass")), line))
@@ -102,7 +104,7 @@ def jeans(rng: np.random.Generator) -> Phantom:
     solids = _stack(rng, size, int(rng.integers(4, 7)), "cotton")
     for _ in range(int(rng.integers(3, 7))):
         y = uniform(rng, -0.45, 0.45) * size[1]
-        x = np.linspace(-0.47, 0.47, 8) * size[0]
+        x = even(-0.47, 0.47, 8) * size[0]
         seam = np.stack([x, y + 6 * np.sin(x / 60 + rng.uniform(0, 6)), np.full(8, uniform(rng, 0, 12))], axis=1)
         solids.append(wire(seam, uniform(rng, 1.5, 2.6), "cotton", sides=4))
     metal = pick(rng, "brass", "copper", "zinc_alloy")

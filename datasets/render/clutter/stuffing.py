@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from datasets.render.clutter.sewing import zip_puller
-from datasets.render.clutter.shapes import Array, boxes, chance, copies, finish, pick, ring, rolled, uniform, wire
+from datasets.render.clutter.shapes import (
+    Array,
+    between,
+    boxes,
+    chance,
+    copies,
+    even,
+    finish,
+    pick,
+    ring,
+    uniform,
+    wandering,
+    wire,
+)
+from datasets.render.compiled import compiled
+from datasets.render.meshing import body_under
 from datasets.render.solids import Phantom, Solid, box, cylinder, ellipsoid
 
 __all__ = ["findings", "folded_pack", "grains", "relief"]
+
+# Least and most of what is drawn for each folded layer: middle along and across, half length and width, height.
+_LAYER: Final = np.array([(-0.4, 0.4), (-0.4, 0.4), (0.08, 0.4), (0.05, 0.3), (0.1, 0.5)]).T
+# For each crease: angle, swing, length and phase of its wave, place across, breadth, place along, reach, height.
+_LINE: Final = np.array(
+    [(0, np.pi), (4, 22), (18, 70), (0, 6), (-0.45, 0.45), (2.5, 9), (-0.4, 0.4), (30, 160), (-7, 13)], np.float64
+).T
+_PLACE: Final = 4
 
 
 def folded_pack(rng: np.random.Generator, size_mm: tuple[float, float] | None = None) -> Phantom:
     """Return packed clothing: one lumpy body whose thickness steps at folds and rises along creases."""
     width, depth = size_mm or (uniform(rng, 160, 420), uniform(rng, 120, 320))
-    columns, rows = (int(np.clip(side / 7.0, 12, 44)) for side in (width, depth))
-    u, v = np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows), indexing="ij")
+    columns, rows = (int(min(max(side / 7.0, 12), 44)) for side in (width, depth))
+    u, v = even(-0.5, 0.5, columns)[:, None], even(-0.5, 0.5, rows)
     x = u * width * (1 + 0.05 * np.sin(v * uniform(rng, 3, 12) + uniform(rng, 0, 6)))
     y = v * depth * (1 + 0.05 * np.sin(u * uniform(rng, 3, 12) + uniform(rng, 0, 6)))
-    height = uniform(rng, 10, 30) * (1 + _steps(rng, u, v, int(rng.integers(6, 16))))
+    height = uniform(rng, 10, 30) * (1 + _steps(rng, u[:, 0], v, int(rng.integers(6, 16))))
     height += _creases(rng, x, y, int(rng.integers(6, 14)))
-    height *= 1 + rng.normal(0, uniform(rng, 0.06, 0.22), u.shape)  # knit and pile
+    height *= 1 + rng.normal(0, uniform(rng, 0.06, 0.22), height.shape)  # knit and pile
     rim = np.minimum(0.5 - np.abs(u), 0.5 - np.abs(v))
     height *= np.clip(rim / uniform(rng, 0.01, 0.07), 0.1, 1.0) ** 0.5
     material = pick(rng, "cotton", "cotton", "cotton", "cotton", "leather", "paper")
@@ -83,44 +108,101 @@ def findings(rng: np.random.Generator) -> Phantom:
 
 def relief(x_mm: Array, y_mm: Array, height_mm: Array, material: str) -> Solid:
     """Return a body with a flat base at z = 0 and a top of the given heights over a grid of points, all (N, M)."""
-    top = np.stack([x_mm, y_mm, height_mm], axis=2).astype(np.float32)
-    a, b, c, d = top[:-1, :-1], top[1:, :-1], top[1:, 1:], top[:-1, 1:]
-    faces = [np.stack([a, b, c], axis=2).reshape(-1, 3, 3), np.stack([a, c, d], axis=2).reshape(-1, 3, 3)]
-    rim = np.concatenate([top[:-1, 0], top[-1, :-1], top[:0:-1, -1], top[0, :0:-1]])
-    base = rim * np.array([1, 1, 0], np.float32)
-    rim_next, base_next = rolled(rim), rolled(base)
-    faces += [np.stack([base, base_next, rim_next], axis=1), np.stack([base, rim_next, rim], axis=1)]
-    # One fan closes the flat base: only signed sums count, so the rim may have any shape.
-    faces.append(np.stack([np.broadcast_to(base[0], base.shape), base_next, base], axis=1))
-    triangles = np.concatenate(faces)
-    thin = (triangles[:, 0] == triangles[:, 1]).all(axis=1) | (triangles[:, 0] == triangles[:, 2]).all(axis=1)
-    return Solid(np.ascontiguousarray(triangles[~thin]), material)
+    top = np.empty((*height_mm.shape, 3), np.float32)
+    top[..., 0], top[..., 1], top[..., 2] = x_mm, y_mm, height_mm
+    return Solid(body_under(top), material)
 
 
 def _steps(rng: np.random.Generator, u: Array, v: Array, count: int) -> Array:
-    """Return extra thickness: folded layers are rectangles at small angles, each with a sharp edge."""
-    total = np.zeros_like(u)
-    for _ in range(count):
-        angle = float(rng.choice([0.0, np.pi / 2])) + rng.normal(0, 0.25)
-        cos, sin = np.cos(angle), np.sin(angle)
-        along, across = cos * u + sin * v - uniform(rng, -0.4, 0.4), cos * v - sin * u - uniform(rng, -0.4, 0.4)
-        inside = (np.abs(along) < uniform(rng, 0.08, 0.4)) & (np.abs(across) < uniform(rng, 0.05, 0.3))
-        total += np.where(inside, uniform(rng, 0.1, 0.5), 0.0)
+    """Return extra thickness (N, M) over u (N,) and v (M,): folded layers are rectangles, each with a sharp edge."""
+    angles, sizes = np.empty(count), np.empty((count, 5))
+    for layer in range(count):  # they lie at small angles
+        angles[layer] = pick(rng, 0.0, np.pi / 2) + rng.normal(0, 0.25)
+        rng.random(out=sizes[layer])
+    total: Array = _layered(u, v, np.cos(angles), np.sin(angles), between(sizes, *_LAYER))
+    return total
+
+
+@compiled
+def _layered(u: Array, v: Array, cosines: Array, sines: Array, sizes: Array) -> Array:  # pragma: no cover  compiled
+    """Add up rectangles: middle along and across, half the length and width, height (K, 5), each at its angle."""
+    total = np.zeros((u.shape[0], v.shape[0]))
+    for layer in range(sizes.shape[0]):
+        cos, sin = cosines[layer], sines[layer]
+        middle_along, middle_across, length, width, height = sizes[layer]
+        for i in range(u.shape[0]):
+            for j in range(v.shape[0]):
+                along = cos * u[i] + sin * v[j] - middle_along
+                across = cos * v[j] - sin * u[i] - middle_across
+                total[i, j] += height if abs(along) < length and abs(across) < width else 0.0
     return total
 
 
 def _creases(rng: np.random.Generator, x: Array, y: Array, count: int) -> Array:
     """Return ridges and grooves in mm along wandering lines."""
-    total = np.zeros_like(x)
-    for _ in range(count):
-        angle = uniform(rng, 0, np.pi)
-        cos, sin = np.cos(angle), np.sin(angle)
-        along, across = cos * x + sin * y, cos * y - sin * x
-        line = uniform(rng, 4, 22) * np.sin(along / uniform(rng, 18, 70) + uniform(rng, 0, 6))
-        near = (across - line - uniform(rng, -0.45, 0.45) * float(np.ptp(across))) / uniform(rng, 2.5, 9)
-        reach = np.abs(along - uniform(rng, -0.4, 0.4) * float(np.ptp(along))) < uniform(rng, 30, 160)
-        total += np.where(reach, uniform(rng, -7, 13), 0.0) * np.exp(-(near**2))
+    lines = between(rng.random((count, 9)), *_LINE)
+    cosines, sines = np.cos(lines[:, 0]), np.sin(lines[:, 0])
+    starts, spots, phases, offsets = _near_lines(x, y, cosines, sines, lines)
+    _fall_off(np.sin(phases), offsets, starts, lines)
+    total: Array = _heaped(np.exp(offsets), spots, starts, lines, x.shape)
     return total
+
+
+@compiled
+def _near_lines(
+    x: Array, y: Array, cosines: Array, sines: Array, lines: Array
+) -> tuple[Array, ...]:  # pragma: no cover  compiled
+    """Find the points that each of the lines (K, 9) can raise or lower: all others would get exactly nothing.
+
+    Returns:
+        Where those of each line begin (K + 1,), and of each point its index, the phase of the wave there, and how far
+        across it lies. In `lines`, the share at which a line lies becomes how far across that is.
+    """
+    x, y = x.reshape(-1), y.reshape(-1)
+    count, points = lines.shape[0], x.shape[0]
+    starts, spots = np.zeros(count + 1, np.int64), np.empty(count * points, np.int64)
+    phases, offsets = np.empty(count * points), np.empty(count * points)
+    along, across = np.empty(points), np.empty(points)
+    at = 0
+    for line in range(count):
+        cos, sin = cosines[line], sines[line]
+        _, swing, wave, shift, place, breadth, centre, reach, _ = lines[line]
+        near = left = np.inf
+        far = right = -np.inf
+        for index in range(points):
+            a, b = cos * x[index] + sin * y[index], cos * y[index] - sin * x[index]
+            near, far, left, right = min(near, a), max(far, a), min(left, b), max(right, b)
+            along[index], across[index] = a, b
+        middle, start = place * (right - left), centre * (far - near)
+        widest = swing + 28 * breadth  # exp(-28**2) is 0
+        for index in range(points):
+            if abs(along[index] - start) < reach and abs(across[index] - middle) < widest:
+                spots[at], phases[at], offsets[at] = index, along[index] / wave + shift, across[index]
+                at += 1
+        lines[line, _PLACE], starts[line + 1] = middle, at
+    return starts, spots[:at], phases[:at], offsets[:at]
+
+
+@compiled
+def _fall_off(waves: Array, offsets: Array, starts: Array, lines: Array) -> None:  # pragma: no cover  compiled
+    """Turn distances across from the middle into the exponents of a bell about the wave."""
+    for line in range(lines.shape[0]):
+        _, swing, _, _, middle, breadth, _, _, _ = lines[line]
+        for at in range(starts[line], starts[line + 1]):
+            near = (offsets[at] - swing * waves[at] - middle) / breadth
+            offsets[at] = -(near * near)
+
+
+@compiled
+def _heaped(
+    bells: Array, spots: Array, starts: Array, lines: Array, shape: tuple[int, int]
+) -> Array:  # pragma: no cover  compiled
+    """Add up the lines, each as high as it is."""
+    total = np.zeros(shape[0] * shape[1])
+    for line in range(lines.shape[0]):
+        for at in range(starts[line], starts[line + 1]):
+            total[spots[at]] += lines[line, -1] * bells[at]
+    return total.reshape(shape)
 
 
 def _seams(rng: np.random.Generator, size_mm: tuple[float, float], top_mm: float) -> list[Solid]:
@@ -129,11 +211,10 @@ def _seams(rng: np.random.Generator, size_mm: tuple[float, float], top_mm: float
     lines = []
     for _ in range(4):
         reach = uniform(rng, 0.03, 0.16) * min(size_mm)
-        angle = rng.normal(0, 0.3, 6).cumsum()
-        path = np.cumsum(np.stack([np.cos(angle), np.sin(angle), np.zeros(6)], axis=1) * reach, axis=0)
+        path = wandering(rng.normal(0, 0.3, 6).cumsum(), 0.0, reach)
         line = wire(path - path.mean(axis=0), uniform(rng, 0.6, 2.4), material, sides=4)
         count = int(rng.integers(3, 14))
-        spots = rng.uniform((-0.36, -0.36, 0.1), (0.36, 0.36, 0.9), (count, 3)) * (*size_mm, top_mm)
+        spots = between(rng.random((count, 3)), (-0.36, -0.36, 0.1), (0.36, 0.36, 0.9)) * (*size_mm, top_mm)
         yaw = rng.integers(0, 2, count) * 90 + rng.normal(0, 20, count)
         lines.append(copies(line, spots, yaw_deg=yaw))
     return lines
@@ -143,7 +224,7 @@ def _fastenings(rng: np.random.Generator, size_mm: tuple[float, float], top_mm: 
     """Return buttons in a row, or a belt hook and studs."""
     count = int(rng.integers(3, 9))
     line = np.zeros((count, 3))
-    line[:, 0] = np.linspace(-0.4, 0.4, count) * size_mm[0]
+    line[:, 0] = even(-0.4, 0.4, count) * size_mm[0]
     line[:, 1] = uniform(rng, -0.4, 0.4) * size_mm[1]
     line[:, 2] = top_mm * 0.7
     stud = cylinder(uniform(rng, 3, 7), 2.2, pick(rng, "brass", "zinc_alloy", "nylon", "steel"), sides=10)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.render.clutter.sewing import waves
-from datasets.render.clutter.shapes import finish, sheet, uniform, wire
+from datasets.render.clutter.shapes import even, finish, sheet, uniform, wandering, wire
 from datasets.render.solids import Phantom, Solid
 
 __all__ = ["Container", "Size", "box_container", "creases", "fabric"]
@@ -46,8 +46,7 @@ def creases(rng: np.random.Generator, size_mm: Size, count: int, material: str) 
     for _ in range(count):
         angle, bend = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.22, 6).cumsum()
         step = uniform(rng, 0.06, 0.17) * min(x, y)
-        turn = angle + bend
-        path = np.cumsum(np.stack([np.cos(turn), np.sin(turn), rng.normal(0, 0.1, 6)], axis=1) * step, axis=0)
+        path = wandering(angle + bend, rng.normal(0, 0.1, 6), step)
         start = rng.uniform(-0.5, 0.5, 2) * (x, y) - path[3, :2]
         path += (*start, float(rng.choice([-1, 1])) * (z / 2 + 6))
         path[:, 0] = np.clip(path[:, 0], -x / 2 - 12, x / 2 + 12) + np.arange(6) * 0.01
@@ -67,7 +66,7 @@ def fabric(
 ) -> Solid:
     """Return a wavy sheet of about the given size at height z: one face of a soft bag."""
     cells = int(rng.integers(9, 14))
-    u, v = np.meshgrid(np.linspace(-0.5, 0.5, cells), np.linspace(-0.5, 0.5, cells), indexing="ij")
+    u, v = even(-0.5, 0.5, cells)[:, None], even(-0.5, 0.5, cells)
     pull = uniform(rng, 0.15, 1.3)  # rounds the corners
     x = u * size_mm[0] * np.sqrt(1 - pull * v**2) * (1 + 0.05 * np.sin(v * uniform(rng, 4, 11) + uniform(rng, 0, 6)))
     y = v * size_mm[1] * np.sqrt(1 - pull * u**2) * (1 + 0.05 * np.sin(u * uniform(rng, 4, 11) + uniform(rng, 0, 6)))

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from datasets.render.placement import CELL_MM, Floor, grids_of, random_attitude, random_rotation
+from datasets.render.placement import (
+    CELL_MM,
+    Floor,
+    Group,
+    bounds_of,
+    grids_of,
+    random_attitude,
+    random_rotation,
+    turned,
+)
 from datasets.render.solids import Phantom, box, cylinder, ellipsoid
 
 LOW = np.array([-200.0, -150.0, 5.0])
@@ -27,7 +36,7 @@ def _things(rng: np.random.Generator, count: int) -> list[Phantom]:
 def _packed(seed: int) -> list[Phantom]:
     rng = np.random.default_rng(seed)
     floor = Floor(LOW, HIGH)
-    return [thing for item in _things(rng, 50) for thing in floor.drop([item], rng) or []]
+    return [thing for item in _things(rng, 50) for thing in floor.drop(Group.of([item]), rng) or []]
 
 
 def _spans(phantom: Phantom, x: float, y: float) -> list[float]:
@@ -70,25 +79,48 @@ def test_a_box_rests_on_what_lies_there() -> None:
     rng = np.random.default_rng(0)
     floor = Floor(np.zeros(3), np.array([80.0, 80.0, 100.0]))
     plate = Phantom("plate", (box((80, 80, 10), "steel"),))
-    first, second = (floor.drop([plate], rng) for _ in range(2))
+    first, second = (floor.drop(Group.of([plate]), rng) for _ in range(2))
     assert first is not None
     assert second is not None
     assert first[0].bounds_mm()[0][2] == pytest.approx(0, abs=1e-4)
     assert second[0].bounds_mm()[0][2] == pytest.approx(10, abs=1e-4)
 
 
+def test_a_group_lies_as_its_phantoms_would_one_by_one() -> None:
+    rng = np.random.default_rng(8)
+    phantoms = [
+        Phantom(f"kind {at}", item.solids * 2, "slide", ("polymer",)) for at, item in enumerate(_things(rng, 4))
+    ]
+    turn, factors, shift = random_rotation(rng), np.array([0.7, 0.9, 1.0]), rng.normal(0, 100, 3)
+    group = Group.of(phantoms).turned(turn).scaled(factors)
+    alone = [
+        Phantom(item.kind, tuple(solid.scaled(factors) for solid in item.solids), item.label, item.attributes)
+        for item in turned(phantoms, turn)
+    ]
+    np.testing.assert_array_equal(group.bounds(), bounds_of(alone))
+    for laid, item in zip(group.laid(shift), alone, strict=True):
+        assert (laid.kind, laid.label, laid.attributes) == (item.kind, item.label, item.attributes)
+        for one, other in zip(laid.solids, item.moved(offset_mm=shift).solids, strict=True):
+            assert (one.material, one.weight) == (other.material, other.weight)
+            np.testing.assert_array_equal(one.triangles_mm, other.triangles_mm)
+
+
 def test_what_is_too_high_or_too_wide_is_refused() -> None:
     rng = np.random.default_rng(0)
     floor = Floor(np.zeros(3), np.array([80.0, 80.0, 30.0]))
-    assert floor.drop([Phantom("tall", (box((10, 10, 31), "steel"),))], rng) is None
-    assert floor.drop([Phantom("wide", (box((10, 90, 10), "steel"),))], rng) is None
+    assert floor.drop(Group.of([Phantom("tall", (box((10, 10, 31), "steel"),))]), rng) is None
+    assert floor.drop(Group.of([Phantom("wide", (box((10, 90, 10), "steel"),))]), rng) is None
 
 
-def test_grids_hold_the_whole_object() -> None:
+def test_grids_hold_the_whole_object_and_no_more_than_it() -> None:
     rng = np.random.default_rng(3)
     for phantom in _things(rng, 20):
-        low, high = (corner.astype(np.float64) for corner in phantom.bounds_mm())
-        grids = grids_of([phantom], low, high)
+        low, high = phantom.bounds_mm()
+        grids = grids_of(Group.of([phantom]))
+        taken = np.isfinite(grids.low_mm)
+        assert (taken == np.isfinite(grids.high_mm)).all()
+        assert grids.low_mm[taken].min() >= 0
+        assert grids.high_mm[taken].max() <= high[2] - low[2]
         for x, y in rng.uniform(low[:2], phantom.bounds_mm()[1][:2], (50, 2)):
             heights = _spans(phantom, float(x), float(y))
             if heights:

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from datasets.render.crossings import accumulate
-from datasets.render.projector import FanGeometry, View, _fan, bounds_mm, project, projected_bounds
-from datasets.render.solids import Phantom, Solid, box, cylinder, ellipsoid, extrude, lathe, sweep, tube
+from datasets.render.projector import FanGeometry, View, _fan, project, projected_bounds
+from datasets.render.solids import Phantom, Solid, bounds_around, box, cylinder, ellipsoid, extrude, lathe, sweep, tube
 
 FAN = FanGeometry("top", 20.0, 700.0, 900.0, 0.9, 0.7, -210.0, -140.0, 460, 400)
 
@@ -176,12 +176,39 @@ def test_a_phantom_beside_the_image_has_an_empty_box() -> None:
 
 def test_bounds_are_those_of_the_corners() -> None:
     solids = [box((10, 20, 30), "steel"), box((2, 2, 2), "abs").moved(None, (50, 60, 70))]
-    low, high = bounds_mm(solids)
+    low, high = bounds_around(solids)
     np.testing.assert_allclose([low, high], [[-5, -10, -15], [51, 61, 71]])
     low_u, high_u, low_y, high_y = projected_bounds(solids, "top", 0.0, 1000.0, 1200.0)
     assert (low_y, high_y) == (-10, 61)
     assert low_u == pytest.approx(-5 / 985 * 1200)
     assert high_u == pytest.approx(51 / 929 * 1200)
+
+
+@pytest.mark.parametrize("view", ["top", "side"])
+def test_the_shadow_of_many_is_that_of_their_corners_whatever_hides_them(view: View) -> None:
+    rng = np.random.default_rng(2)
+    solids = [
+        ellipsoid(rng.uniform(2, 30, 3).tolist(), "abs").moved(rotation(seed), rng.uniform(-90, 90, 3))
+        for seed in range(40)
+    ]
+    for around in ([], [box((230, 200, 210), "cardboard")]):
+        inside = [*solids, *around]
+        corners = np.concatenate([solid.triangles_mm.reshape(-1, 3) for solid in inside]).astype(np.float64)
+        axis, depth = (0, 2) if view == "top" else (2, 0)
+        shadow = (corners[:, axis] - 12.0) / (1000.0 - corners[:, depth]) * 1200.0
+        expected = shadow.min(), shadow.max(), corners[:, 1].min(), corners[:, 1].max()
+        assert projected_bounds(inside, view, 12.0, 1000.0, 1200.0) == expected
+        assert projected_bounds(inside[::-1], view, 12.0, 1000.0, 1200.0) == expected
+
+
+def test_nothing_is_added_beside_a_shadow_that_ends_at_the_border() -> None:
+    """Columns are worked on in steps, which reach beyond the end of a segment and must not beyond that of a row."""
+    plate = Phantom("x", (box((60, 50, 4), "steel"),))
+    whole = project([plate], FAN).lengths_mm
+    columns = np.flatnonzero(whole[0].any(axis=0))
+    for last in (columns[0] + 1, columns[len(columns) // 2], columns[-1], columns[-1] + 1):
+        cut = project([plate], replace(FAN, columns=int(last)))
+        np.testing.assert_array_equal(cut.lengths_mm, whole[..., :last])
 
 
 @pytest.mark.parametrize("material", ["steel", "copper"])

@@ -2,7 +2,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from datasets.render.solids import Phantom, Solid, box, cylinder, ellipsoid, extrude, frustum, lathe, sweep, tube
+from datasets.render.solids import (
+    Phantom,
+    Solid,
+    bounds_around,
+    box,
+    cylinder,
+    ellipsoid,
+    extrude,
+    frustum,
+    lathe,
+    sweep,
+    tube,
+)
 
 RING = np.stack(
     [30 * np.cos(np.arange(99) * 2 * np.pi / 99), 30 * np.sin(np.arange(99) * 2 * np.pi / 99), np.zeros(99)], 1
@@ -102,3 +114,23 @@ def test_phantom_centres_on_its_bounding_box() -> None:
 def test_negative_radius_is_refused() -> None:
     with pytest.raises(ValueError, match="radii"):
         lathe([(1, 0), (-1, 2)], "steel")
+
+
+def test_bounds_follow_a_solid_to_the_last_bit() -> None:
+    rng = np.random.default_rng(5)
+    solid = ellipsoid((11, 23, 37), "steel")
+    for _ in range(60):
+        match rng.integers(3):
+            case 0:
+                solid = solid.moved(random_rotation(rng), rng.normal(0, 50, 3))
+            case 1:
+                solid = solid.moved(offset_mm=rng.normal(0, 300, 3))
+            case _:
+                solid = solid.scaled(rng.uniform(0.8, 1.2, 3))
+        corners = solid.triangles_mm.reshape(-1, 3)
+        if rng.random() < 0.7:  # now and then it moves on unmeasured
+            assert solid.bounds_mm == (*corners.min(axis=0), *corners.max(axis=0))
+    other = box((1, 1, 1), "abs")
+    low, high = bounds_around([solid, other])
+    both = np.concatenate([solid.triangles_mm.reshape(-1, 3), other.triangles_mm.reshape(-1, 3)])
+    np.testing.assert_array_equal([low, high], [both.min(axis=0), both.max(axis=0)])
