@@ -217,9 +217,9 @@ def _place_threat(threat: Threat, floor: Floor, rng: np.random.Generator) -> lis
 
 
 def _place_benign(kind: str, floor: Floor, rng: np.random.Generator, stock: dict[str, Phantom]) -> list[Phantom] | None:
-    """Lay one more thing of a kind; people often send several of one, so half of the time it is the last one again."""
+    """Lay one more thing of a kind; people send several of one at times, so now and then it is the last one again."""
     phantom = stock.get(kind)
-    if phantom is None or rng.random() < 0.5:
+    if phantom is None or rng.random() < 0.75:
         phantom = stock[kind] = random_clutter(rng, kind=kind)
     if kind in SOFT_KINDS:
         return _lay_soft(phantom, floor, rng, anywhere=kind in SPREAD_KINDS)
