@@ -103,7 +103,7 @@ def pack(
 ) -> tuple[list[Phantom], str, list[Threat]]:
     """Fill a parcel; return its contents, the name of the theme and the threats that went in.
 
-    Where the room that is left does not take a threat, packing starts again with the threats first.
+    Where the room that is left does not take a threat, packing starts again at once with the threats first.
     """
     for threats_first in (False, True):
         packed = _pack_once(rng, recipe, parcel, threats, close_up=close_up, threats_first=threats_first)
@@ -138,6 +138,8 @@ def _pack_once(
             laid = _place_threat(item, floor, rng)
             if laid is not None:
                 placed.append(item)
+            elif not threats_first:
+                return contents, theme.name, placed  # to start again
         elif misses > _MISSES or triangles > recipe.max_triangles or (floor.filled() > wanted and not left):
             continue
         elif isinstance(item, Threat):

@@ -34,7 +34,7 @@ from datasets.render.clutter import (
 from datasets.render.solids import Phantom
 
 __all__ = [
-    "CLUTTER", "ELECTRONICS", "KITCHEN", "LOOK_ALIKES", "SMALL_METAL", "SOFT", "TOILETRY", "TOOLS", "TOYS",
+    "CLUTTER", "ELECTRONICS", "HARDWARE", "KITCHEN", "LOOK_ALIKES", "SMALL_METAL", "SOFT", "TOILETRY", "TOOLS", "TOYS",
     "random_clutter",
 ]  # fmt: skip
 
@@ -57,11 +57,12 @@ TOOLS: Final = (
 )  # fmt: skip
 TOILETRY: Final = (*toiletry.__all__, "hair_iron", "perfume")
 TOYS: Final = tuple(toys.__all__)
-# Hardware of bags is not among them: it is sewn on, and seldom lies about.
-SMALL_METAL: Final = (*small_metal.__all__, *(name for name in fasteners.__all__ if name != "d_rings"))
+# What is sewn to bags and clothes, and seldom lies about.
+HARDWARE: Final = ("d_rings", "findings", "strap_clips", "zip_pulls")
+SMALL_METAL: Final = (*small_metal.__all__, *(name for name in fasteners.__all__ if name not in HARDWARE))
 # Metal with the shapes of firearm parts, and tools and toys with the shape of a pistol.
 LOOK_ALIKES: Final = (
-    *(name for name in look_alikes.__all__ if name not in {"strap_clips", "zip_pulls"}),
+    *(name for name in look_alikes.__all__ if name not in HARDWARE),
     *machines.__all__, *rails.__all__, *levers.__all__, *household.__all__, *_PACKED,
     *_PISTOL_SHAPED, "batteries", "bicycle_pump", "camera", "caulking_gun", "corkscrew", "glass_bottle", "knife",
     "pocket_knife", "power_supply", "scissors", "stapler", "thermos", "tool_heap", "toy_gun", "umbrella",
