@@ -73,7 +73,8 @@ BASE_PROFILES: Final[Mapping[str, ScannerProfile]] = MappingProxyType(
             display=ColourTable(palette=PALETTES["pure_blue"], background_rgb=(231, 230, 228), black_attenuation=4.0),
         ),
         "rose_blue": ScannerProfile(
-            name="rose_blue", display=ColourTable(palette=PALETTES["rose_blue"], background_rgb=(231, 230, 228))
+            name="rose_blue",
+            display=ColourTable(palette=PALETTES["rose_blue"], background_rgb=(231, 230, 228), black_attenuation=4.0),
         ),
         "orange_blue": ScannerProfile(name="orange_blue", display=ColourTable(palette=PALETTES["orange_blue"])),
         "amber_navy": ScannerProfile(

@@ -103,7 +103,7 @@ def pack(
 ) -> tuple[list[Phantom], str, list[Threat]]:
     """Fill a parcel; return its contents, the name of the theme and the threats that went in.
 
-    Where the room that is left does not take a threat, packing starts again with the threats first.
+    Where the room that is left does not take a threat, packing stops there and starts again with the threats first.
     """
     for threats_first in (False, True):
         packed = _pack_once(rng, recipe, parcel, threats, close_up=close_up, threats_first=threats_first)
@@ -138,6 +138,8 @@ def _pack_once(
             laid = _place_threat(item, floor, rng)
             if laid is not None:
                 placed.append(item)
+            elif not threats_first:  # all of this is packed again: no use in filling up
+                return contents, theme.name, placed
         elif misses > _MISSES or triangles > recipe.max_triangles or (floor.filled() > wanted and not left):
             continue
         elif isinstance(item, Threat):
