@@ -72,6 +72,10 @@ BASE_PROFILES: Final[Mapping[str, ScannerProfile]] = MappingProxyType(
             name="pure_blue",
             display=ColourTable(palette=PALETTES["pure_blue"], background_rgb=(231, 230, 228), black_attenuation=4.0),
         ),
+        "rose_blue": ScannerProfile(
+            name="rose_blue",
+            display=ColourTable(palette=PALETTES["rose_blue"], background_rgb=(231, 230, 228), black_attenuation=4.0),
+        ),
         "orange_blue": ScannerProfile(name="orange_blue", display=ColourTable(palette=PALETTES["orange_blue"])),
         "amber_navy": ScannerProfile(
             name="amber_navy", display=ColourTable(palette=PALETTES["amber_navy"], background_rgb=(250, 250, 246))
@@ -106,6 +110,7 @@ _INVERTED: Final = 0.08  # of the grey looks: dense matter is bright, as on film
 _SHARES: Final = {
     "ochre_teal": 2.4,
     "pure_blue": 1.0,
+    "rose_blue": 0.25,
     "orange_blue": 1.2,
     "amber_navy": 1.6,
     "vivid": 0.6,
