@@ -54,8 +54,6 @@ DAILY_KINDS: Final = (
     "coins",
     "cosmetics",
     "cutlery",
-    "d_rings",
-    "findings",
     "flashlight",
     "fruit",
     "grains",
@@ -64,7 +62,6 @@ DAILY_KINDS: Final = (
     "jewellery",
     "keys",
     "lighters",
-    "paper_clips",
     "pens",
     "perfume",
     "power_bank",
@@ -72,13 +69,11 @@ DAILY_KINDS: Final = (
     "shoe",
     "spectacles",
     "stick_bundle",
-    "strap_clips",
     "toothbrush",
     "tube_of_cream",
     "umbrella",
     "watch",
     "wire_coil",
-    "zip_pulls",
 )
 # What makes a parcel hard: metal that looks like parts of a firearm, and what has the shape of a pistol.
 METAL_KINDS: Final = (*clutter.LOOK_ALIKES, *clutter.LOOK_ALIKES, *clutter.SMALL_METAL, *clutter.TOOLS)
