@@ -28,7 +28,6 @@ _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "toiletry": clutter.TOILETRY,
     "toys": clutter.TOYS,
     "metal": clutter.SMALL_METAL,
-    "hardware": clutter.HARDWARE,
     "look_alikes": clutter.LOOK_ALIKES,
     "food": ("bottle", "can", "food_box", "fruit", "fruit", "glass_bottle", "grains", "grains", "jar", "thermos"),
     "desktop": (
@@ -66,7 +65,6 @@ DAILY_KINDS: Final = (
     "keys",
     "lighters",
     "medicine",
-    "paper_clips",
     "pens",
     "perfume",
     "phone",
@@ -125,7 +123,7 @@ THEMES: Final = (
     Theme("desktop", 0.9, Chances({"desktop": 4, "electronics": 1.5, "metal": 0.5})),
     Theme("toiletry", 0.6, Chances({"toiletry": 5, "cloth": 1})),
     Theme("toys", 0.7, Chances({"toys": 5, "cloth": 1, "electronics": 0.5}), (0, 4)),
-    Theme("mixed", 2.5, Chances(dict.fromkeys(_GROUPS, 1.0) | {"hardware": 0.2}), (0, 6)),
+    Theme("mixed", 2.5, Chances(dict.fromkeys(_GROUPS, 1.0)), (0, 6)),
 )
 _BY_SHARE: Final = Chances({str(index): theme.share for index, theme in enumerate(THEMES)})
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.render.clutter import random_clutter
+from datasets.render.clutter import SMALL_METAL, random_clutter
 from datasets.render.clutter.drapery import drapery
 from datasets.render.clutter.shapes import pick
 from datasets.render.clutter.stuffing import findings, folded_pack
@@ -36,6 +36,7 @@ _ROOMY_MM3: Final = 400.0 * 300.0 * 150.0  # takes all the padding of its theme
 _CLOTHS: Final = 4  # different ones in one parcel, each laid several times: they take long to build
 _SPLIT: Final = 0.6  # of the scenes with two parcels and several threats: the last one is in the second parcel
 _DRAPED: Final = 0.8  # of the parcels that are not sparse: cloth or lining from wall to wall
+_LOOSE: Final = 0.2  # of the dense ones: some loose small metal; most of it is sewn to something or in a pouch
 _SPARSE: Final = 0.1  # below this share of the height a parcel holds a few things and nothing around them
 
 
@@ -219,9 +220,12 @@ def _place_threat(threat: Threat, floor: Floor, rng: np.random.Generator) -> lis
 
 
 def _place_benign(kind: str, floor: Floor, rng: np.random.Generator, stock: dict[str, Phantom]) -> list[Phantom] | None:
-    """Lay one more thing of a kind; people often send several of one, so half of the time it is the last one again."""
+    """Lay one more thing of a kind; people often send several of one, so half of the time it is the last one again.
+
+    Small metal never repeats: the same key ring twice in a bag is nobody's.
+    """
     phantom = stock.get(kind)
-    if phantom is None or rng.random() < 0.5:
+    if phantom is None or kind in SMALL_METAL or rng.random() < 0.5:
         phantom = stock[kind] = random_clutter(rng, kind=kind)
     if kind in SOFT_KINDS:
         return _lay_soft(phantom, floor, rng, anywhere=kind in SPREAD_KINDS)
@@ -245,7 +249,8 @@ def _stuffing(floor: Floor, rng: np.random.Generator, wanted: float, *, dense: b
         for index in range(int(rng.integers(3, 6))):
             size = room[:2] * rng.uniform(*((0.95, 1.02) if index < 2 else (0.25, 0.7)), 2)
             laid.append(folded_pack(rng, (float(size[0]), float(size[1]))))
-        laid += [findings(rng) for _ in range(int(rng.integers(1, 5)))]
+        if rng.random() < _LOOSE:
+            laid.append(findings(rng))
     return [_anywhere(item, floor, rng) for item in laid]
 
 

@@ -14,6 +14,7 @@ from datasets.render.clutter import (
     appliances,
     electronics,
     fasteners,
+    grips,
     household,
     kitchen,
     knives,
@@ -34,7 +35,7 @@ from datasets.render.clutter import (
 from datasets.render.solids import Phantom
 
 __all__ = [
-    "CLUTTER", "ELECTRONICS", "HARDWARE", "KITCHEN", "LOOK_ALIKES", "SMALL_METAL", "SOFT", "TOILETRY", "TOOLS", "TOYS",
+    "CLUTTER", "ELECTRONICS", "KITCHEN", "LOOK_ALIKES", "SMALL_METAL", "SOFT", "TOILETRY", "TOOLS", "TOYS",
     "random_clutter",
 ]  # fmt: skip
 
@@ -52,27 +53,24 @@ ELECTRONICS: Final = (
 )  # fmt: skip
 KITCHEN: Final = (*kitchen.__all__, *knives.__all__, "grains", "utensils")
 TOOLS: Final = (
-    *tools.__all__, *workshop.__all__, "clamp", "flashlight", "glue_gun", "grease_gun", "hot_air_gun", "multi_tool",
-    "power_drill", "spray_gun", "tool_battery",
+    *tools.__all__, *workshop.__all__, "angle_brackets", "clamp", "flashlight", "glue_gun", "grease_gun", "hot_air_gun",
+    "multi_tool", "power_drill", "soldering_gun", "spray_gun", "staple_gun", "tool_battery",
 )  # fmt: skip
 TOILETRY: Final = (*toiletry.__all__, "hair_iron", "perfume")
 TOYS: Final = tuple(toys.__all__)
-# What is sewn to bags and clothes, and seldom lies about.
-HARDWARE: Final = ("d_rings", "findings", "strap_clips", "zip_pulls")
-SMALL_METAL: Final = (*small_metal.__all__, *(name for name in fasteners.__all__ if name not in HARDWARE))
+SMALL_METAL: Final = (*small_metal.__all__, *fasteners.__all__, "findings")
 # Metal with the shapes of firearm parts, and tools and toys with the shape of a pistol.
 LOOK_ALIKES: Final = (
-    *(name for name in look_alikes.__all__ if name not in HARDWARE),
-    *machines.__all__, *rails.__all__, *levers.__all__, *household.__all__, *_PACKED,
-    *_PISTOL_SHAPED, "batteries", "bicycle_pump", "camera", "caulking_gun", "corkscrew", "glass_bottle", "knife",
-    "pocket_knife", "power_supply", "scissors", "stapler", "thermos", "tool_heap", "toy_gun", "umbrella",
+    *look_alikes.__all__, *machines.__all__, *rails.__all__, *levers.__all__, *household.__all__, *grips.__all__,
+    *_PACKED, *_PISTOL_SHAPED, "batteries", "bicycle_pump", "camera", "caulking_gun", "corkscrew", "glass_bottle",
+    "knife", "pocket_knife", "power_supply", "scissors", "stapler", "thermos", "tool_heap", "toy_gun", "umbrella",
     "water_pistol",
 )  # fmt: skip
 CLUTTER: Final[dict[str, Builder]] = {
     name: getattr(module, name)
     for module in (
         soft, electronics, power, appliances, kitchen, knives, tools, workshop, toiletry, toys, small_metal, fasteners,
-        look_alikes, machines, rails, levers, household, packs,
+        look_alikes, machines, rails, levers, household, packs, grips,
     )
     for name in module.__all__
 } | {"findings": stuffing.findings, "folded_pack": stuffing.folded_pack, "grains": stuffing.grains}  # fmt: skip

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from datasets.render.clutter.castors import roller, spinner
 from datasets.render.clutter.sewing import zip_row
 from datasets.render.clutter.shapes import (
     Array,
+    along_x,
     along_y,
     boxes,
     chance,
@@ -19,6 +21,7 @@ from datasets.render.clutter.shapes import (
     rounded,
     sheet,
     smooth,
+    strip,
     uniform,
     wire,
 )
@@ -124,11 +127,11 @@ def trolley(rng: np.random.Generator, inner_size_mm: Size) -> Container:
     ribs = int(rng.integers(2, 7))
     at = np.stack([np.linspace(-0.4, 0.4, ribs) * x, np.zeros(ribs), np.full(ribs, -z / 2 - 2)], axis=1)
     solids.append(boxes(at, (uniform(rng, 4, 14), y * 0.9, 1.6), "polypropylene"))
-    count = int(rng.integers(12, 36))
-    rim = rng.uniform(-0.5, 0.5, (count, 3)) * (x, y, 0) - (0, 0, z / 2 - 6)
-    edge = rng.random(count) < 0.6
-    rim[edge, 1] = np.sign(rim[edge, 1]) * y * uniform(rng, 0.3, 0.48)
-    solids += _screws(rng, rim)
+    solids += _rivets(rng, x, y, z)
+    if chance(rng, 0.5):
+        solids += _corner_pieces(rng, x, y, z)
+    if chance(rng, 0.5):
+        solids += _lock(rng, np.array([uniform(rng, -0.2, 0.3) * x, y / 2 + 8, 0.0]))
     solids += _handle(rng, y * 0.5, x / 2 + 8) + ([] if chance(rng, 0.5) else _handle(rng, y * 0.4, -x / 2 - 8))
     if chance(rng, 0.5):
         solids += _folds(rng, (x, y, z), int(rng.integers(1, 4)), "nylon")
@@ -155,28 +158,45 @@ def _rails(rng: np.random.Generator, x: float, y: float, z: float) -> list[Solid
 
 
 def _wheels(rng: np.random.Generator, x: float, y: float, z: float) -> list[Solid]:
+    """Return four twin wheels, each as it last turned, or two wheels in housings."""
+    radius, tyre = uniform(rng, 16, 27), pick(rng, "rubber", "pvc", "abs")
     solids: list[Solid] = []
-    radius = uniform(rng, 17, 29)
-    axle = pick(rng, "steel", "steel", "iron")
-    wide = uniform(rng, 12, 24)
-    heights = (-z * 0.4, z * 0.4) if chance(rng, 0.5) else (-z * 0.38,)
-    for side in (-1, 1):
-        for height in heights:
-            at = np.array([-x / 2 - radius * 0.6, side * y * 0.43, height])
-            solids.append(along_y(tube(radius, radius * 0.6, wide, pick(rng, "rubber", "pvc", "abs"), sides=18), at))
-            solids.append(along_y(tube(radius * 0.55, 3.5, wide * 0.7, "abs", sides=14), at))
-            solids.append(along_y(cylinder(uniform(rng, 2.5, 4.0), wide + 14, axle, sides=8), at))
-            solids.append(along_y(tube(8.5, 4.2, 6, "steel", sides=12), at))
-            solids += hollow_box(
-                (radius * 2.1, wide + 22, radius * 1.8),
-                2.2,
-                pick(rng, "abs", "polypropylene"),
-                np.add(at, (radius * 0.9, 0, 0)),
-            )
-            solids += _screws(rng, at + np.array([(radius * 1.4, dy, radius * 0.8) for dy in (-12, 12)]))
-            if len(heights) == 2 and chance(rng, 0.6):  # caster plate
-                solids.append(tube(14, 6, 3, "steel", sides=14).moved(offset_mm=np.add(at, (radius, 0, 0))))
-    return solids
+    if chance(rng, 0.6):
+        for at in ((-x / 2 - 4, side * y * 0.43, height * z * 0.36) for side in (-1, 1) for height in (-1, 1)):
+            caster = spinner(rng, radius * 0.85, tyre=tyre, yaw_deg=uniform(rng, 0, 360))
+            solids += [part.moved(offset_mm=at) for part in caster]
+        return solids
+    wheel = roller(rng, radius, tyre=tyre)
+    return [copies(part, [(-x / 2 - radius * 0.3, side * y * 0.42, -z * 0.36) for side in (-1, 1)]) for part in wheel]
+
+
+def _rivets(rng: np.random.Generator, x: float, y: float, z: float) -> list[Solid]:
+    """Return the screws that hold lining, rails and corners: at even steps along the sides, in pairs at the corners."""
+    steps = np.linspace(-0.4, 0.4, int(rng.integers(2, 6))) * x
+    inset = y / 2 - uniform(rng, 6, 16)
+    corner = x / 2 - uniform(rng, 12, 30)
+    spots = [(at, side * inset) for at in steps for side in (-1, 1)]
+    spots += [(end * corner, side * (inset - step)) for end in (-1, 1) for side in (-1, 1) for step in (0, 18)]
+    return _screws(rng, np.array([(*spot, 6 - z / 2) for spot in spots]))
+
+
+def _corner_pieces(rng: np.random.Generator, x: float, y: float, z: float) -> list[Solid]:
+    """Return a bent guard round each corner of the case."""
+    radius, reach = uniform(rng, 24, 40), uniform(rng, 30, 60)
+    path = corners([(x / 2 + 5 - reach, y / 2 + 5), (x / 2 + 5, y / 2 + 5), (x / 2 + 5, y / 2 + 5 - reach)], radius)
+    guard = extrude(strip(path, uniform(rng, 1.5, 4)), z * uniform(rng, 0.5, 0.9), pick(rng, "abs", "aluminium"))
+    signs = [(1.0, 1.0, 1.0), (-1.0, -1.0, 1.0), (1.0, -1.0, -1.0), (-1.0, 1.0, -1.0)]
+    return [guard.moved(np.diag(sign)) for sign in signs]
+
+
+def _lock(rng: np.random.Generator, at: Array) -> list[Solid]:
+    """Return a combination lock: a case with a row of dials, a bolt, a key cylinder."""
+    width, dials = uniform(rng, 34, 60), int(rng.integers(3, 5))
+    parts = hollow_box((width, 16, 18), 1.6, pick(rng, "zinc_alloy", "abs"), at)
+    row = [np.add(at, ((index - 1.0) * 7, 0, 2)) for index in range(dials)]
+    parts.append(copies(along_x(tube(6.5, 2, 4, pick(rng, "abs", "brass"), sides=14)), row))
+    parts.append(along_x(cylinder(1.8, width * 0.9, "steel", sides=8), np.add(at, (0, 0, 2))))
+    return [*parts, along_y(cylinder(4, 14, "brass", sides=12), np.add(at, (-width * 0.4, 0, -2)))]
 
 
 def _handle(rng: np.random.Generator, width: float, x: float) -> list[Solid]:

@@ -15,6 +15,7 @@ from datasets.render.clutter.shapes import (
     pick,
     ring,
     rounded,
+    sheet,
     smooth,
     uniform,
     wire,
@@ -42,7 +43,7 @@ def nuts_and_bolts(rng: np.random.Generator) -> Phantom:
     radius = uniform(rng, 1.5, 6)
     length = radius * uniform(rng, 4, 12)
     count = int(rng.integers(5, 26))
-    spread = radius * np.sqrt(count) * 3.2
+    spread = radius * np.sqrt(count) * 1.9
     thread = np.tile([radius, radius * 0.86], 9)
     bolt = along_x(lathe(np.stack([thread, np.linspace(0, length, 18)], axis=1), metal, sides=8))
     head = along_x(extrude(_HEX * radius * 1.9, radius * 1.3, metal), (-radius * 0.6, 0, 0))
@@ -52,8 +53,8 @@ def nuts_and_bolts(rng: np.random.Generator) -> Phantom:
     washer = tube(radius * 2.1, radius * 1.1, 1.4, metal, sides=12)
     for part in (nut, washer):
         solids.append(copies(part, rng.uniform(-1, 1, (count, 3)) * (spread, spread, radius * 2)))
-    if chance(rng, 0.6):
-        solids.append(lying_box((spread * 2.6, spread * 2.6, 0.15), "polyethylene", (0, 0, radius * 3)))
+    for side in (-1, 1):  # a bag
+        solids.append(lying_box((spread * 2.8, spread * 2.8, 0.15), "polyethylene", (0, 0, side * radius * 4)))
     return finish("small_metal/nuts_and_bolts", solids)
 
 
@@ -63,7 +64,7 @@ def nails(rng: np.random.Generator) -> Phantom:
     count = int(rng.integers(10, 45))
     neat = chance(rng, 0.4)
     yaw = rng.normal(0, 6, count) if neat else rng.uniform(0, 360, count)
-    at = rng.normal(0, 1, (count, 3)) * ((8, 18, 5) if neat else (30, 30, 5))
+    at = rng.normal(0, 1, (count, 3)) * ((8, 12, 4) if neat else (14, 14, 5))
     metal = pick(rng, "steel", "steel", "brass", "stainless")
     parts = [
         cylinder(radius, length, metal, sides=6),
@@ -167,42 +168,29 @@ def pipe_fittings(rng: np.random.Generator) -> Phantom:
 
 
 def d_rings(rng: np.random.Generator) -> Phantom:
-    """Return strap hardware: D-rings, slides, snap hooks and clips."""
+    """Return a strap with its hardware: a D-ring sewn in at one end, a slide, a snap hook at the other end."""
     metal = pick(rng, "steel", "zinc_alloy", "brass", "nylon")
-    size = uniform(rng, 10, 20)
+    size, reach = uniform(rng, 9, 20), uniform(rng, 60, 170)
+    bend = uniform(rng, -0.5, 0.5) * reach
+    line = smooth(
+        [(-reach, 0, 0), (-reach * 0.3, bend * 0.3, 3), (reach * 0.3, -bend * 0.3, 0), (reach, 0, 2)], 5, closed=False
+    )
+    across = np.array([0.0, size * 0.85, 0.0])
+    solids = [sheet(np.stack([line - across, line, line + across], axis=1), uniform(rng, 1.0, 2.4), "nylon")]
     loop = corners(
-        [(-size, 0, 0), (size, 0, 0), (size, size, 0), (0, size * 1.6, 0), (-size, size, 0)],
+        [(0, -size, 0), (0, size, 0), (-size, size, 0), (-size * 1.6, 0, 0), (-size, -size, 0)],
         size * 0.6,
         closed=True,
         steps=3,
     )
-    count = int(rng.integers(1, 4))
-    solids = [
-        copies(
-            wire(loop, uniform(rng, 1.5, 3), metal, sides=6, closed=True),
-            rng.uniform(-1, 1, (count, 3)) * (55, 40, 4),
-            yaw_deg=rng.uniform(0, 360, count),
-        )
-    ]
-    slide = extrude(
-        rounded(size * 2.2, size * 1.6, 3),
-        3,
-        metal,
-        holes_mm=[np.add(rounded(size * 1.6, size * 0.4, 2), (0, y * size)) for y in (-0.42, 0.42)],
-    )
-    solids.append(
-        copies(
-            slide, rng.uniform(-1, 1, (count // 2 + 1, 3)) * (55, 40, 4), yaw_deg=rng.uniform(0, 360, count // 2 + 1)
-        )
-    )
+    solids.append(wire(loop - (reach, 0, 0), uniform(rng, 1.5, 3), metal, sides=6, closed=True))
+    bars = [np.add(rounded(size * 0.4, size * 1.6, 2), (x * size, 0)) for x in (-0.42, 0.42)]
+    slide = extrude(rounded(size * 1.7, size * 2.3, 3), 3, metal, holes_mm=bars)
+    solids.append(slide.moved(offset_mm=(*line[7][:2], 3)))
     hook = smooth(
-        [(-30, 0, 0), (-10, 0, 0), (0, 8, 0), (18, 9, 0), (26, 0, 0), (18, -9, 0), (4, -8, 0)], 4, closed=False
+        [(0, 0, 0), (12, 0, 0), (20, 9, 0), (38, 9, 0), (44, 0, 0), (36, -9, 0), (22, -7, 0)], 4, closed=False
     )
-    solids.append(
-        copies(
-            wire(hook, 2.6, metal, sides=6), rng.uniform(-1, 1, (2, 3)) * (55, 40, 4), yaw_deg=rng.uniform(0, 360, 2)
-        )
-    )
+    solids.append(wire(hook * (size / 12) + line[-1], size * 0.17, metal, sides=6))
     return finish("small_metal/d_rings", solids)
 
 

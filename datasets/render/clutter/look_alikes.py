@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.render.clutter.sewing import zip_puller
 from datasets.render.clutter.shapes import (
     Array,
     along_x,
@@ -36,7 +35,6 @@ __all__ = [
     "strap_clips",
     "tripod",
     "trolley_wheels",
-    "zip_pulls",
 ]
 
 _METALS = ("steel", "steel", "stainless", "aluminium", "brass", "zinc_alloy", "iron")
@@ -151,14 +149,6 @@ def trolley_wheels(rng: np.random.Generator) -> Phantom:
         ]
         solids += [part.moved(offset_mm=(0, index * 75.0, 0)) for part in parts]
     return finish("look_alikes/trolley_wheels", solids)
-
-
-def zip_pulls(rng: np.random.Generator) -> Phantom:
-    """Return a cluster of zip sliders with pullers."""
-    solids: list[Solid] = []
-    for _ in range(int(rng.integers(2, 9))):
-        solids += zip_puller(rng, rng.uniform(-1, 1, 3) * (55, 40, 5), uniform(rng, 0, 360))
-    return finish("look_alikes/zip_pulls", solids)
 
 
 def strap_clips(rng: np.random.Generator) -> Phantom:

@@ -15,6 +15,7 @@ from datasets.render.clutter.shapes import (
     finish,
     gear,
     helix,
+    hollow_box,
     lying_box,
     pick,
     pillow,
@@ -62,16 +63,17 @@ def keys(rng: np.random.Generator) -> Phantom:
 
 
 def coins(rng: np.random.Generator) -> Phantom:
-    """Return coins: scattered, in a purse, or in rolls."""
+    """Return coins in a purse, at times with a roll of them."""
     solids: list[Solid] = []
     for metal in ("brass", "copper", "steel", "zinc_alloy"):
         count = int(rng.integers(1, 7))
-        at = rng.uniform(-1, 1, (count, 3)) * (40, 30, 6)
+        at = rng.uniform(-1, 1, (count, 3)) * (26, 18, 6)
         solids.append(copies(cylinder(uniform(rng, 8, 15), uniform(rng, 1.4, 2.4), metal, sides=18), at))
     if chance(rng, 0.3):
         solids.append(along_x(cylinder(11, uniform(rng, 30, 70), "brass", sides=18), (0, 50, 0)))
-    if chance(rng, 0.4):
-        solids += [lying_box((110, 85, 2.2), "leather", (0, 0, side * 10)) for side in (-1, 1)]
+    purse = pillow(rounded(uniform(rng, 90, 125), uniform(rng, 65, 95), 18), 2.2, pick(rng, "leather", "nylon"))
+    solids += [purse.moved(offset_mm=(0, 0, side * 10)) for side in (-1, 1)]
+    solids.append(wire([(-40, 38, 0), (0, 41, 0), (40, 38, 0)], uniform(rng, 1.0, 2.4), "brass", sides=6))
     return finish("small_metal/coins", solids)
 
 
@@ -146,7 +148,7 @@ def padlock(rng: np.random.Generator) -> Phantom:
 
 
 def paper_clips(rng: np.random.Generator) -> Phantom:
-    """Return scattered paper clips and pins."""
+    """Return a box of paper clips."""
     size = uniform(rng, 0.7, 1.6)
     path = corners(
         np.array(
@@ -166,11 +168,10 @@ def paper_clips(rng: np.random.Generator) -> Phantom:
         steps=4,
     )
     clip = wire(path, 0.5 * size, pick(rng, "steel", "brass"), sides=4)
-    count = int(rng.integers(3, 22))
-    return finish(
-        "small_metal/paper_clips",
-        [copies(clip, rng.uniform(-1, 1, (count, 3)) * (50, 40, 3), yaw_deg=rng.uniform(0, 360, count))],
-    )
+    count = int(rng.integers(12, 40))
+    heap = copies(clip, rng.uniform(-1, 1, (count, 3)) * (22, 14, 6), yaw_deg=rng.uniform(0, 360, count))
+    carton = hollow_box((size * 30 + 50, size * 30 + 34, 26), 0.8, pick(rng, "cardboard", "abs"))
+    return finish("small_metal/paper_clips", [heap, *carton])
 
 
 def pens(rng: np.random.Generator) -> Phantom:
