@@ -237,8 +237,7 @@ def _stuffing(floor: Floor, rng: np.random.Generator, wanted: float, *, dense: b
     room = floor.high_mm - floor.low_mm
     laid: list[Phantom] = []
     if wanted > _SPARSE and rng.random() < _DRAPED:
-        for _ in range(int(rng.integers(1, 4 if dense else 3))):
-            laid.append(drapery(rng, (float(room[0]), float(room[1]), float(room[2] * rng.uniform(0.3, 1.0)))))
+        laid.append(drapery(rng, (float(room[0]), float(room[1]), float(room[2]))))
     if dense:
         for index in range(int(rng.integers(3, 6))):
             size = room[:2] * rng.uniform(*((0.95, 1.02) if index < 2 else (0.25, 0.7)), 2)

@@ -1,35 +1,34 @@
-"""Cloth that fills the room it has: layers with edges, fans of folds, seams. Foil that was crumpled."""
+"""Cloth that fills the room it has: layers with edges and folds, seams. Foil that was crumpled."""
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
-from datasets.render.clutter.sewing import waves
-from datasets.render.clutter.shapes import Array, blob, chance, even, finish, pick, uniform, wire
+from datasets.render.clutter.folds import folded_layers
+from datasets.render.clutter.shapes import Array, even, finish, pick, uniform, wire
 from datasets.render.clutter.stuffing import relief
-from datasets.render.meshing import square_strings
-from datasets.render.solids import Phantom, Solid, extrude
+from datasets.render.solids import Phantom, Solid
 
 __all__ = ["crumpled_foil", "drapery"]
 
-_POINTS = 7  # along a fold
+_POINTS: Final = 7  # along a seam
+_CELL_MM: Final = 2.2
+_HEAP_MM: Final = 170.0  # at most, on average: 5 g/cm2
 
 
 def drapery(rng: np.random.Generator, size_mm: tuple[float, float, float]) -> Phantom:
-    """Return cloth from wall to wall of a free box (3,) in mm: garments over one another, every one with its folds."""
+    """Return cloth from wall to wall of a free box (3,) in mm: clothes heaped as high as the box allows, and seams."""
     x, y, z = size_mm
-    material = pick(rng, "cotton", "cotton", "cotton", "nylon", "leather")
-    weight = {"cotton": 1.0, "nylon": 0.3, "leather": 0.4}[material]  # woven synthetics are thinner
-    solids: list[Solid] = [_padded(rng, (x, y), weight * uniform(rng, 2.0, max(3.0, min(12.0, z / 5))), material)]
-    for _ in range(int(rng.integers(4, 11))):  # flaps: each layer ends somewhere, with a hem
-        extent = x * uniform(rng, 0.3, 1.0), y * uniform(rng, 0.3, 1.0)
-        rough = uniform(rng, 0.05, 0.25)
-        outline = blob(rng, *extent, knobs=int(rng.integers(4, 9)), rough=rough) + _within(rng, (x, y), extent)
-        thickness = weight * uniform(rng, 1.0, 6.0)
-        layer = extrude(_clipped(outline, (x, y)), thickness, material)
-        solids.append(layer.moved(offset_mm=(0, 0, uniform(rng, -0.4, 0.4) * z)))
-    for _ in range(int(rng.integers(4, 12))):
-        solids.append(_fan_of_folds(rng, (x, y, z), weight, material))
+    columns, rows = (int(np.clip(side / _CELL_MM, 8, 230)) for side in (x, y))
+    u, v = even(-0.5, 0.5, columns), even(-0.5, 0.5, rows)
+    height = folded_layers(rng, u * x, v * y)
+    height *= min(uniform(rng, 0.2, 0.8) * z, _HEAP_MM)
+    height = 1.15 * z * (1 - np.exp(-height / (1.15 * z)))  # the lid presses on what would stand higher
+    rim, soft = _depth_inside(rng, u[:, None] * x, v * y, (x, y)), uniform(rng, 6, 30)
+    height *= np.sqrt(np.clip(rim / soft, 0.0, 1.0))
+    solids = [relief(u[:, None] * x, v * y, np.clip(height, 0.3, z), "cotton")]
     for _ in range(int(rng.integers(1, 5))):
         solids += _seam(rng, (x, y, z), pick(rng, "nylon", "cotton", "leather"))
     return finish("soft/drapery", solids, keep_pose=True)
@@ -45,17 +44,13 @@ def crumpled_foil(rng: np.random.Generator, size_mm: tuple[float, float], thickn
     return relief(u * size_mm[0], v * size_mm[1], np.asarray(height, np.float64), material)
 
 
-def _padded(rng: np.random.Generator, size_mm: tuple[float, float], thickness_mm: float, material: str) -> Solid:
-    """Return cloth whose thickness wanders slowly, with knit, pile or quilting on top."""
-    columns, rows = (int(np.clip(side / 9.0, 8, 40)) for side in size_mm)
-    x, y = even(-0.5, 0.5, columns)[:, None] * size_mm[0], even(-0.5, 0.5, rows) * size_mm[1]
-    height = thickness_mm * (1 + waves(rng, x, y, 1.2) + rng.normal(0, uniform(rng, 0.03, 0.3), (columns, rows)))
-    return relief(x, y, np.maximum(height, 0.2 * thickness_mm), material)
-
-
-def _within(rng: np.random.Generator, room: tuple[float, float], extent: tuple[float, float]) -> Array:
-    spare = np.maximum(np.subtract(room, extent), 0.0)
-    return np.asarray(rng.uniform(-0.5, 0.5, 2) * spare, np.float64)
+def _depth_inside(rng: np.random.Generator, x: Array, y: Array, room: tuple[float, float]) -> Array:
+    """Return how far from the wavy rim of a room with round corners points lie, below 0 outside."""
+    radius = uniform(rng, 0.08, 0.3) * min(room)
+    over_x = np.maximum(np.abs(x) - room[0] / 2 + radius, 0.0)
+    over_y = np.maximum(np.abs(y) - room[1] / 2 + radius, 0.0)
+    waving = uniform(rng, 0, 5) * (1 + np.sin(x / uniform(rng, 9, 30) + y / uniform(rng, 9, 30)))
+    return np.asarray(radius - np.hypot(over_x, over_y) - waving, np.float64)
 
 
 def _clipped(outline: Array, room: tuple[float, float]) -> Array:
@@ -63,33 +58,6 @@ def _clipped(outline: Array, room: tuple[float, float]) -> Array:
     # Never quite flat against the wall, so that no two points fall on one another.
     near = np.minimum(np.maximum(outline, -2 * half), 2 * half)
     return np.asarray(half * np.tanh(outline / half) * 0.98 + 0.02 * near, np.float64)
-
-
-def _fan_of_folds(rng: np.random.Generator, size_mm: tuple[float, float, float], weight: float, material: str) -> Solid:
-    """Return folds that leave one place side by side and spread: strings of doubled cloth, as one mesh."""
-    x, y, z = size_mm
-    angle = uniform(rng, 0, np.pi) if chance(rng, 0.5) else pick(rng, 0.0, np.pi / 2) + rng.normal(0, 0.2)
-    reach = uniform(rng, 0.2, 0.8) * (x + y) / 2
-    along = even(0.0, 1.0, _POINTS)
-    bend = rng.normal(0, 0.12) * reach * np.sin(along * uniform(rng, 2, 7) + uniform(rng, 0, 6))
-    gap, opening = uniform(rng, 2.0, 9.0), uniform(rng, 0.2, 2.5)
-    start = rng.uniform(-0.5, 0.5, 2) * (x, y)
-    count = int(rng.integers(4, 12))
-    one = (count, 1)
-    across = bend + (np.arange(count)[:, None] + rng.normal(0, 0.3, one)) * gap * (1 + opening * along)
-    across += rng.normal(0, 0.5, (count, _POINTS))
-    length = reach * (along * rng.uniform(0.5, 1.0, one) + rng.uniform(0, 0.15, one) - 0.5)
-    cos, sin = np.cos(angle), np.sin(angle)
-    flat, paths = np.empty((count, _POINTS, 2)), np.empty((count, _POINTS, 3))
-    flat[..., 0], flat[..., 1] = cos * length - sin * across, sin * length + cos * across
-    paths[..., :2] = _clipped(flat + start, (x, y))
-    paths[..., 2] = rng.uniform(-0.4, 0.4, one) * z
-    return _strings(paths, rng.uniform(0.5, 2.6, count) * (weight + 0.3), material)
-
-
-def _strings(paths_mm: Array, radii_mm: Array, material: str) -> Solid:
-    """Return square strings along level polylines (L, N, 3) as one mesh: `wire` without a loop over the lines."""
-    return Solid(square_strings(paths_mm, radii_mm), material)
 
 
 def _seam(rng: np.random.Generator, size_mm: tuple[float, float, float], material: str) -> list[Solid]:
