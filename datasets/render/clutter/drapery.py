@@ -6,32 +6,48 @@ from typing import Final
 
 import numpy as np
 
-from datasets.render.clutter.folds import folded_layers
+from datasets.render.clutter.folds import folded_layers, on_mesh
+from datasets.render.clutter.sewing import waves
 from datasets.render.clutter.shapes import Array, even, finish, pick, uniform, wire
 from datasets.render.clutter.stuffing import relief
+from datasets.render.materials import MATERIALS
 from datasets.render.solids import Phantom, Solid
 
 __all__ = ["crumpled_foil", "drapery"]
 
 _POINTS: Final = 7  # along a seam
-_CELL_MM: Final = 2.2
+_CELL_MM: Final = 1.7
+_BULK_CELL_MM: Final = 16.0
 _HEAP_MM: Final = 170.0  # at most, on average: 5 g/cm2
 
 
 def drapery(rng: np.random.Generator, size_mm: tuple[float, float, float]) -> Phantom:
-    """Return cloth from wall to wall of a free box (3,) in mm: clothes heaped as high as the box allows, and seams."""
+    """Return cloth from wall to wall of a free box (3,) in mm: clothes heaped high, layers with folds over them, seams.
+
+    Whatever lies in folds is drawn as dense as its fibres: rays that slant through tall thin folds would blur them.
+    """
     x, y, z = size_mm
-    columns, rows = (int(np.clip(side / _CELL_MM, 8, 230)) for side in (x, y))
-    u, v = even(-0.5, 0.5, columns), even(-0.5, 0.5, rows)
-    height = folded_layers(rng, u * x, v * y)
-    height *= min(uniform(rng, 0.2, 0.8) * z, _HEAP_MM)
-    height = 1.15 * z * (1 - np.exp(-height / (1.15 * z)))  # the lid presses on what would stand higher
-    rim, soft = _depth_inside(rng, u[:, None] * x, v * y, (x, y)), uniform(rng, 6, 30)
-    height *= np.sqrt(np.clip(rim / soft, 0.0, 1.0))
-    solids = [relief(u[:, None] * x, v * y, np.clip(height, 0.3, z), "cotton")]
+    fibre = MATERIALS["nylon"].density_g_cm3 / MATERIALS["cotton"].density_g_cm3
+    high = min(uniform(rng, 0.3, 1.0) * z, _HEAP_MM)
+    folded = uniform(rng, 0.5, 0.85)  # share of the mass
+    columns, rows = (int(np.clip(side / _BULK_CELL_MM, 6, 30)) for side in (x, y))
+    bulk = high * (1 - folded) * (1 + waves(rng, _across(x, columns)[:, None], _across(y, rows), 1.4))
+    bulk *= _rim(rng, _across(x, columns), _across(y, rows), soft_mm=uniform(rng, 15, 60))
+    bulk = np.maximum(bulk, 0.1)
+    heap = relief(_across(x, columns)[:, None], _across(y, rows), bulk, "cotton")
+    columns, rows = (int(np.clip(side / _CELL_MM, 8, 260)) for side in (x, y))
+    u, v = _across(x, columns), _across(y, rows)
+    layers = np.maximum(folded_layers(rng, u, v), 0.05) * (high * folded / fibre)
+    layers = np.maximum(layers * _rim(rng, u, v, soft_mm=uniform(rng, 3, 20)), 0.1)
+    over = relief(u[:, None], v, on_mesh(bulk, columns, rows) + layers, "nylon")
+    solids = [heap, over, heap.cavity("nylon")]
     for _ in range(int(rng.integers(1, 5))):
-        solids += _seam(rng, (x, y, z), pick(rng, "nylon", "cotton", "leather"))
+        solids += _seam(rng, (x, y, high), pick(rng, "nylon", "cotton", "leather"))
     return finish("soft/drapery", solids, keep_pose=True)
+
+
+def _across(side_mm: float, points: int) -> Array:
+    return even(-0.5, 0.5, points) * side_mm
 
 
 def crumpled_foil(rng: np.random.Generator, size_mm: tuple[float, float], thickness_mm: float, material: str) -> Solid:
@@ -44,13 +60,13 @@ def crumpled_foil(rng: np.random.Generator, size_mm: tuple[float, float], thickn
     return relief(u * size_mm[0], v * size_mm[1], np.asarray(height, np.float64), material)
 
 
-def _depth_inside(rng: np.random.Generator, x: Array, y: Array, room: tuple[float, float]) -> Array:
-    """Return how far from the wavy rim of a room with round corners points lie, below 0 outside."""
-    radius = uniform(rng, 0.08, 0.3) * min(room)
-    over_x = np.maximum(np.abs(x) - room[0] / 2 + radius, 0.0)
-    over_y = np.maximum(np.abs(y) - room[1] / 2 + radius, 0.0)
-    waving = uniform(rng, 0, 5) * (1 + np.sin(x / uniform(rng, 9, 30) + y / uniform(rng, 9, 30)))
-    return np.asarray(radius - np.hypot(over_x, over_y) - waving, np.float64)
+def _rim(rng: np.random.Generator, x: Array, y: Array, *, soft_mm: float) -> Array:
+    """Return what is left (N, M) of the height over x (N,) and y (M,): it falls to nothing at a wavy round rim."""
+    half_x, half_y = float(x[-1]), float(y[-1])
+    radius = uniform(rng, 0.15, 0.6) * min(half_x, half_y)
+    over = np.hypot(np.maximum(np.abs(x) - half_x + radius, 0.0)[:, None], np.maximum(np.abs(y) - half_y + radius, 0.0))
+    wave = np.sin(x / uniform(rng, 9, 30))[:, None] + np.sin(y / uniform(rng, 9, 30))
+    return np.asarray(np.sqrt(np.clip((radius - over - 3 - 1.5 * wave) / soft_mm, 0.0, 1.0)), np.float64)
 
 
 def _clipped(outline: Array, room: tuple[float, float]) -> Array:

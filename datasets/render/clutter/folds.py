@@ -15,21 +15,21 @@ import numpy as np
 from datasets.render.clutter.shapes import Array, between
 from datasets.render.compiled import compiled
 
-__all__ = ["folded_layers"]
+__all__ = ["folded_layers", "on_mesh"]
 
 _CELL_MM: Final = 1.6
 _CELLS: Final = 352  # along a side of a swatch
 _SWATCHES: Final = 6
 _LAYERS: Final = 20
-_PIECES: Final = 2  # of swatches added up in a heap
+_PIECES: Final = 3  # of swatches added up in a heap
 _SMOOTH: Final = 6  # fields that bend the edges and folds of a swatch
 # Of each layer, least and most: angle, middle along and across, half length and width in mm, thickness, hem's breadth,
 # hem's thickness, how far its edges wander, angle between its folds and its edge, distance between folds, how far they
 # bend, their height and their breadth. Thicknesses are those of loosely packed cotton in mm.
 _LAYER: Final = np.array(
     [
-        (0, 2 * np.pi), (-280, 280), (-280, 280), (50, 280), (30, 180), (0.8, 4.5), (3, 9), (0, 5.0), (3, 24),
-        (-0.5, 0.5), (10, 50), (15, 90), (3.0, 13.0), (2.0, 5.0),
+        (0, 2 * np.pi), (-280, 280), (-280, 280), (50, 280), (30, 180), (0.8, 4.5), (2, 7), (0, 5.0), (3, 24),
+        (-0.5, 0.5), (7, 34), (8, 60), (8.0, 36.0), (1.5, 3.8),
     ]
 ).T  # fmt: skip
 
@@ -51,11 +51,11 @@ def _swatch(number: int) -> Array:
     at = (np.arange(_CELLS) - _CELLS / 2) * _CELL_MM
     bends = np.empty((_SMOOTH, _CELLS, _CELLS))
     for field in bends:
-        waves = between(rng.random((7, 4)), (0, 70, 0, 0.3), (2 * np.pi, 300, 2 * np.pi, 1.0))
+        waves = between(rng.random((7, 4)), (0, 80, 0, 0.3), (2 * np.pi, 380, 2 * np.pi, 1.0))
         field[:] = 0
         for angle, length, shift, share in waves:
             phase = (np.cos(angle) * at[:, None] + np.sin(angle) * at) * (2 * np.pi / length) + shift
-            field += np.sin(phase) * share * 0.6
+            field += (np.sin(phase) + 0.05 * np.sin(7.3 * phase)) * share * 0.6
     layers = between(rng.random((_LAYERS, _LAYER.shape[1])), *_LAYER)
     chosen = rng.integers(0, _SMOOTH, (_LAYERS, 4))
     swatch: Array = _laid(at, bends, layers, chosen, rng.random((_LAYERS, 64)))
@@ -88,7 +88,7 @@ def _laid(at: Array, bends: Array, layers: Array, chosen: Array, chances: Array)
                 if 0 <= off < broad:  # cloth lies doubled
                     value += high * strength * (1 - off / broad)
                 elif -2 * broad < off < 0:  # and was drawn from beside the fold
-                    value -= min(0.4 * high, thick) * strength * (1 + off / (2 * broad))
+                    value -= min(0.4 * high, 2.0 * thick) * strength * (1 + off / (2 * broad))
                 total[i, j] += value * min(inside / 1.5, 1.0)
     return total
 
@@ -109,3 +109,18 @@ def _add_piece(
             near = swatch[row, column] * (1 - q) + swatch[row, column + 1] * q
             far = swatch[row + 1, column] * (1 - q) + swatch[row + 1, column + 1] * q
             total[i, j] += near * (1 - p) + far * p
+
+
+@compiled
+def on_mesh(heights: Array, columns: int, rows: int) -> Array:  # pragma: no cover  compiled
+    """Return (columns, rows) points of the surface that `body_under` lays through heights (N, M), its ends included."""
+    out = np.empty((columns, rows))
+    for i in range(columns):
+        for j in range(rows):
+            u, v = i * (heights.shape[0] - 1) / (columns - 1), j * (heights.shape[1] - 1) / (rows - 1)
+            a, b = min(int(u), heights.shape[0] - 2), min(int(v), heights.shape[1] - 2)
+            p, q = u - a, v - b
+            first, last = heights[a, b], heights[a + 1, b + 1]
+            side = heights[a + 1, b] if p > q else heights[a, b + 1]
+            out[i, j] = first * (1 - max(p, q)) + side * abs(p - q) + last * min(p, q)
+    return out
