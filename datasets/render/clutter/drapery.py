@@ -16,7 +16,7 @@ from datasets.render.solids import Phantom, Solid
 __all__ = ["crumpled_foil", "drapery"]
 
 _POINTS: Final = 7  # along a seam
-_CELL_MM: Final = 1.7
+_CELL_MM: Final = 1.9
 _BULK_CELL_MM: Final = 16.0
 _HEAP_MM: Final = 170.0  # at most, on average: 5 g/cm2
 
@@ -28,14 +28,14 @@ def drapery(rng: np.random.Generator, size_mm: tuple[float, float, float]) -> Ph
     """
     x, y, z = size_mm
     fibre = MATERIALS["nylon"].density_g_cm3 / MATERIALS["cotton"].density_g_cm3
-    high = min(uniform(rng, 0.3, 1.0) * z, _HEAP_MM)
+    high = min(uniform(rng, 0.4, 1.0) * z, _HEAP_MM)
     folded = uniform(rng, 0.5, 0.85)  # share of the mass
     columns, rows = (int(np.clip(side / _BULK_CELL_MM, 6, 30)) for side in (x, y))
     bulk = high * (1 - folded) * (1 + waves(rng, _across(x, columns)[:, None], _across(y, rows), 1.4))
     bulk *= _rim(rng, _across(x, columns), _across(y, rows), soft_mm=uniform(rng, 15, 60))
     bulk = np.maximum(bulk, 0.1)
     heap = relief(_across(x, columns)[:, None], _across(y, rows), bulk, "cotton")
-    columns, rows = (int(np.clip(side / _CELL_MM, 8, 260)) for side in (x, y))
+    columns, rows = (int(np.clip(side / _CELL_MM, 8, 240)) for side in (x, y))
     u, v = _across(x, columns), _across(y, rows)
     layers = np.maximum(folded_layers(rng, u, v), 0.05) * (high * folded / fibre)
     layers = np.maximum(layers * _rim(rng, u, v, soft_mm=uniform(rng, 3, 20)), 0.1)
@@ -63,10 +63,11 @@ def crumpled_foil(rng: np.random.Generator, size_mm: tuple[float, float], thickn
 def _rim(rng: np.random.Generator, x: Array, y: Array, *, soft_mm: float) -> Array:
     """Return what is left (N, M) of the height over x (N,) and y (M,): it falls to nothing at a wavy round rim."""
     half_x, half_y = float(x[-1]), float(y[-1])
-    radius = uniform(rng, 0.15, 0.6) * min(half_x, half_y)
+    radius = uniform(rng, 0.2, 0.9) * min(half_x, half_y)
     over = np.hypot(np.maximum(np.abs(x) - half_x + radius, 0.0)[:, None], np.maximum(np.abs(y) - half_y + radius, 0.0))
+    bulge = uniform(rng, 0.5, 4.0)
     wave = np.sin(x / uniform(rng, 9, 30))[:, None] + np.sin(y / uniform(rng, 9, 30))
-    return np.asarray(np.sqrt(np.clip((radius - over - 3 - 1.5 * wave) / soft_mm, 0.0, 1.0)), np.float64)
+    return np.asarray(np.sqrt(np.clip((radius - over - bulge * (2 + wave)) / soft_mm, 0.0, 1.0)), np.float64)
 
 
 def _clipped(outline: Array, room: tuple[float, float]) -> Array:

@@ -29,7 +29,7 @@ _SMOOTH: Final = 6  # fields that bend the edges and folds of a swatch
 _LAYER: Final = np.array(
     [
         (0, 2 * np.pi), (-280, 280), (-280, 280), (50, 280), (30, 180), (0.8, 4.5), (2, 7), (0, 5.0), (3, 24),
-        (-0.5, 0.5), (7, 34), (8, 60), (8.0, 36.0), (1.5, 3.8),
+        (-0.5, 0.5), (7, 34), (8, 60), (11.0, 46.0), (1.5, 3.8),
     ]
 ).T  # fmt: skip
 
@@ -48,23 +48,27 @@ def folded_layers(rng: np.random.Generator, x_mm: Array, y_mm: Array) -> Array:
 def _swatch(number: int) -> Array:
     """Return one of the few swatches, (_CELLS, _CELLS), thickness in mm."""
     rng = np.random.default_rng([4, number])
-    at = (np.arange(_CELLS) - _CELLS / 2) * _CELL_MM
-    bends = np.empty((_SMOOTH, _CELLS, _CELLS))
-    for field in bends:
-        waves = between(rng.random((7, 4)), (0, 80, 0, 0.3), (2 * np.pi, 380, 2 * np.pi, 1.0))
-        field[:] = 0
-        for angle, length, shift, share in waves:
-            phase = (np.cos(angle) * at[:, None] + np.sin(angle) * at) * (2 * np.pi / length) + shift
-            field += (np.sin(phase) + 0.05 * np.sin(7.3 * phase)) * share * 0.6
+    at = np.asarray((np.arange(_CELLS) - _CELLS / 2) * _CELL_MM, np.float64)
+    bends = np.stack([_smooth(rng, at) for _ in range(_SMOOTH)])
     layers = between(rng.random((_LAYERS, _LAYER.shape[1])), *_LAYER)
     chosen = rng.integers(0, _SMOOTH, (_LAYERS, 4))
     swatch: Array = _laid(at, bends, layers, chosen, rng.random((_LAYERS, 64)))
     return swatch
 
 
+def _smooth(rng: np.random.Generator, at: Array) -> Array:
+    """Return a field (N, N) of about unit amplitude: long waves of random ways, each with ripples on it."""
+    total = np.zeros((len(at), len(at)))
+    drawn = between(rng.random((7, 4)), (0, 80, 0, 0.3), (2 * np.pi, 380, 2 * np.pi, 1.0))
+    for angle, length, shift, share in drawn:
+        phase = (np.cos(angle) * at[:, None] + np.sin(angle) * at) * (2 * np.pi / length) + shift
+        total += (np.sin(phase) + 0.05 * np.sin(7.3 * phase)) * share * 0.6
+    return total
+
+
 @compiled
 def _laid(at: Array, bends: Array, layers: Array, chosen: Array, chances: Array) -> Array:  # pragma: no cover  compiled
-    """Add up layers (K, 14), each bent by the fields (F, N, N) that were `chosen` for it; `chances` (K, 64) are 0..1."""
+    """Add up layers (K, 14), each bent by the fields (F, N, N) `chosen` for it; `chances` (K, 64) are 0..1."""
     size = at.shape[0]
     total = np.zeros((size, size))
     for layer in range(layers.shape[0]):
@@ -94,7 +98,7 @@ def _laid(at: Array, bends: Array, layers: Array, chosen: Array, chances: Array)
 
 
 @compiled
-def _add_piece(
+def _add_piece(  # noqa: PLR0917  compiled code takes its arguments by position
     swatch: Array, x: Array, y: Array, cos: float, sin: float, scale: float, shift: Array, total: Array
 ) -> None:  # pragma: no cover  compiled
     """Add a piece of a swatch, turned, stretched and shifted, to total (N, M); mirrored where the swatch ends."""
