@@ -238,8 +238,6 @@ def _stuffing(floor: Floor, rng: np.random.Generator, wanted: float, *, dense: b
     laid: list[Phantom] = []
     if wanted > _SPARSE and rng.random() < _DRAPED:
         laid.append(drapery(rng, (float(room[0]), float(room[1]), float(room[2]))))
-        if dense:
-            laid.append(drapery(rng, (float(room[0]), float(room[1]), float(room[2] * rng.uniform(0.2, 0.5)))))
     if dense:
         for _ in range(int(rng.integers(1, 4))):
             size = room[:2] * rng.uniform(0.25, 0.7, 2)

@@ -220,7 +220,7 @@ def _soft_shell(rng: np.random.Generator, size: Size, *, folds: int, material: s
     solids: list[Solid] = []
     for side in (-1, 1):
         solids.append(fabric(rng, (x + 16, y + 16), side * (z / 2 + 4), uniform(rng, 0.5, 1.6), material, wave_mm=6))
-        for grown in rng.uniform(-45, 0, int(rng.integers(1, 3))):
+        for grown in rng.uniform(-75, -15, int(rng.integers(1, 4))):
             rim = x + grown, y + grown, side * z * uniform(rng, 0.1, 0.5)
             solids.append(stitched_rim(rng, rim, pick(rng, "nylon", "pvc", material)))
     solids += _folds(rng, size, folds, material) + creases(rng, size, int(rng.integers(6, 16)), material)

@@ -18,7 +18,7 @@ __all__ = ["crumpled_foil", "drapery"]
 _POINTS: Final = 7  # along a seam
 _CELL_MM: Final = 1.9
 _BULK_CELL_MM: Final = 16.0
-_HEAP_MM: Final = 170.0  # at most, on average: 5 g/cm2
+_HEAP_MM: Final = 190.0  # at most: 6 g/cm2
 
 
 def drapery(rng: np.random.Generator, size_mm: tuple[float, float, float]) -> Phantom:
@@ -28,7 +28,7 @@ def drapery(rng: np.random.Generator, size_mm: tuple[float, float, float]) -> Ph
     """
     x, y, z = size_mm
     fibre = MATERIALS["nylon"].density_g_cm3 / MATERIALS["cotton"].density_g_cm3
-    high = min(uniform(rng, 0.4, 1.0) * z, _HEAP_MM)
+    high = min(uniform(rng, 0.45, 1.2) * z, _HEAP_MM)
     folded = uniform(rng, 0.5, 0.85)  # share of the mass
     columns, rows = (int(np.clip(side / _BULK_CELL_MM, 6, 30)) for side in (x, y))
     bulk = high * (1 - folded) * (1 + waves(rng, _across(x, columns)[:, None], _across(y, rows), 1.4))
