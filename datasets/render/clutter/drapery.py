@@ -37,7 +37,8 @@ def drapery(rng: np.random.Generator, size_mm: tuple[float, float, float]) -> Ph
     heap = relief(_across(x, columns)[:, None], _across(y, rows), bulk, "cotton")
     columns, rows = (int(np.clip(side / _CELL_MM, 8, 240)) for side in (x, y))
     u, v = _across(x, columns), _across(y, rows)
-    layers = np.maximum(folded_layers(rng, u, v), 0.05) * (high * folded / fibre)
+    fine, crisp = uniform(rng, 0.7, 1.3), uniform(rng, 0.6, 1.4)
+    layers = np.maximum(1 + crisp * (folded_layers(rng, u * fine, v * fine) - 1), 0.05) * (high * folded / fibre)
     layers = np.maximum(layers * _rim(rng, u, v, soft_mm=uniform(rng, 3, 20)), 0.1)
     over = relief(u[:, None], v, on_mesh(bulk, columns, rows) + layers, "nylon")
     solids = [heap, over, heap.cavity("nylon")]
