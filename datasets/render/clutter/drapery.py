@@ -16,8 +16,8 @@ from datasets.render.solids import Phantom, Solid
 __all__ = ["crumpled_foil", "drapery"]
 
 _POINTS: Final = 7  # along a seam
-_CELL_MM: Final = 1.9
-_BULK_CELL_MM: Final = 16.0
+_CELL_MM: Final = 16.0  # of the heap
+_FINE: Final = 8  # cells of the layers over it to one of the heap
 _HEAP_MM: Final = 190.0  # at most: 6 g/cm2
 
 
@@ -29,15 +29,17 @@ def drapery(rng: np.random.Generator, size_mm: tuple[float, float, float]) -> Ph
     x, y, z = size_mm
     fibre = MATERIALS["nylon"].density_g_cm3 / MATERIALS["cotton"].density_g_cm3
     high = min(uniform(rng, 0.45, 1.2) * z, _HEAP_MM)
-    folded = uniform(rng, 0.5, 0.85)  # share of the mass
-    columns, rows = (int(np.clip(side / _BULK_CELL_MM, 6, 30)) for side in (x, y))
-    bulk = high * (1 - folded) * (1 + waves(rng, _across(x, columns)[:, None], _across(y, rows), 1.4))
+    folded = uniform(rng, 0.3, 0.6)  # share of the mass
+    columns, rows = (int(np.clip(side / _CELL_MM, 6, 31)) for side in (x, y))
+    hills = 1 + waves(rng, _across(x, columns)[:, None], _across(y, rows), 2.6)  # seen from the side, layers spread out
+    bulk = high * (1 - folded) * np.clip(hills, 0.15, 1.85)
     bulk *= _rim(rng, _across(x, columns), _across(y, rows), soft_mm=uniform(rng, 15, 60))
     bulk = np.maximum(bulk, 0.1)
     heap = relief(_across(x, columns)[:, None], _across(y, rows), bulk, "cotton")
-    columns, rows = (int(np.clip(side / _CELL_MM, 8, 240)) for side in (x, y))
+    # Every cell of the heap holds whole cells of what lies over it: their surfaces agree, and no gap is left between.
+    columns, rows = ((count - 1) * _FINE + 1 for count in (columns, rows))
     u, v = _across(x, columns), _across(y, rows)
-    fine, crisp = uniform(rng, 0.7, 1.3), uniform(rng, 0.6, 1.4)
+    fine, crisp = uniform(rng, 0.7, 1.3), uniform(rng, 1.0, 2.2)
     layers = np.maximum(1 + crisp * (folded_layers(rng, u * fine, v * fine) - 1), 0.05) * (high * folded / fibre)
     layers = np.maximum(layers * _rim(rng, u, v, soft_mm=uniform(rng, 3, 20)), 0.1)
     over = relief(u[:, None], v, on_mesh(bulk, columns, rows) + layers, "nylon")
