@@ -21,7 +21,7 @@ from serving.intake import PostedView
 from serving.store.images import ImageStore
 from serving.store.scans import ScanStore
 
-__all__ = ["ImageKeeper", "StoreCheck", "storing"]
+__all__ = ["ImageKeeper", "StoreCheck", "reading", "storing"]
 
 _THREADS: Final = 4
 _RETRY_S: Final = 5
@@ -94,6 +94,17 @@ def storing() -> Iterator[None]:
             f"the images cannot be written ({reason}); see to the disk or the image storage, then send again",
             retry_after_s=_RETRY_S,
         ) from error
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Turn a storage that cannot be read into the answer to the client; an image that is not there stays an OSError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StoreUnavailableError("the image storage does not answer; try again", retry_after_s=_RETRY_S) from error
 
 
 class StoreCheck:

@@ -19,6 +19,7 @@ from serving.dependencies import NO_NUL, BudgetMs, IdempotencyKey, ServicesDep, 
 from serving.display import display_form, thumbnail
 from serving.errors import BadRequestError, NotFoundError, OverloadedError, StoreUnavailableError
 from serving.intake import read_scan
+from serving.keeping import reading
 from serving.retention import erase_scan
 from serving.schemas import LateResult, ReviewDecision, ScanMetadata, ScanOut, ScanPage, ScanSummary
 from serving.screening import same_scan
@@ -191,19 +192,18 @@ async def get_image(
     # The bytes under one address never change, but a shared desk should not keep parcels for ever.
     headers = {"Cache-Control": "private, max-age=3600"}
     try:
-        if form == "original":
+        with reading():
+            if form == "original":
+                async with services.display_slots:
+                    data = await asyncio.to_thread(services.images.read, view.sha256)
+                return Response(data, 200, headers, view.media_type)
+            make = thumbnail if form == "thumbnail" else display_form
             async with services.display_slots:
-                data = await asyncio.to_thread(services.images.read, view.sha256)
-            return Response(data, 200, headers, view.media_type)
-        make = thumbnail if form == "thumbnail" else display_form
-        async with services.display_slots:
-            data, media_type = await asyncio.to_thread(
-                make, services.images, view.sha256, view.media_type, services.thumbnails
-            )
+                data, media_type = await asyncio.to_thread(
+                    make, services.images, view.sha256, view.media_type, services.thumbnails
+                )
     except FileNotFoundError:
         raise NotFoundError("the image is no longer in the store") from None
-    except OSError as error:
-        raise StoreUnavailableError("the image storage does not answer; try again", retry_after_s=5) from error
     except ImageError:
         raise NotFoundError("the image is damaged and has no picture; fetch the posted bytes: form=original") from None
     return Response(data, 200, headers, media_type)

@@ -15,7 +15,7 @@ from detector.threat_report import ReportedView, ThreatReport, write_tdr
 from serving.access.gate import GuardedRoute, allow
 from serving.access.keys import Scope
 from serving.dependencies import ServicesDep, StoredScan
-from serving.errors import StoreUnavailableError
+from serving.keeping import reading
 from serving.schemas import ScanOut, ViewOut
 from serving.store.images import ImageStore
 from serving.store.models import Scan
@@ -40,10 +40,8 @@ async def get_tdr(scan: StoredScan, services: ServicesDep) -> Response:
 
     Views that came as DICOS are named by their own identifiers, others by one made from the image's hash.
     """
-    try:
+    with reading():
         data = await asyncio.to_thread(_report_of, scan, services.images)
-    except OSError as error:
-        raise StoreUnavailableError("the image storage does not answer; try again", retry_after_s=5) from error
     return Response(data, media_type=MEDIA_TYPE)
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "GreyTable",
     "Palette",
     "broad_mean",
+    "calmed",
     "colours_at",
     "dense_floor",
     "flattened",
@@ -78,7 +79,7 @@ PALETTES: Final[Mapping[str, Palette]] = MappingProxyType(
             (_WHITE, (150, 214, 214), (42, 132, 214), (14, 58, 104), (4, 9, 16)),
         ),
         "pure_blue": Palette(
-            (_WHITE, (250, 214, 188), (224, 148, 92), (168, 96, 40), (44, 28, 8)),
+            (_WHITE, (252, 226, 190), (230, 164, 86), (176, 110, 34), (44, 28, 8)),
             (_WHITE, (150, 224, 176), (36, 160, 92), (4, 92, 46), (0, 22, 8)),
             (_WHITE, (120, 160, 236), (20, 24, 226), (2, 4, 128), (0, 6, 30)),
         ),
@@ -93,7 +94,7 @@ PALETTES: Final[Mapping[str, Palette]] = MappingProxyType(
             (_WHITE, (178, 204, 226), (84, 134, 190), (30, 62, 112), (4, 8, 18)),
         ),
         "vivid": Palette(
-            (_WHITE, (255, 210, 140), (255, 140, 20), (214, 78, 0), (64, 16, 0)),
+            (_WHITE, (255, 218, 150), (255, 156, 28), (218, 104, 0), (64, 26, 0)),
             (_WHITE, (170, 245, 150), (40, 214, 60), (0, 140, 40), (0, 40, 16)),
             (_WHITE, (140, 194, 255), (26, 104, 250), (12, 40, 164), (0, 2, 34)),
         ),
@@ -115,6 +116,8 @@ class ColourTable:
         sharpen: strength of the unsharp mask on the attenuation.
         sharpen_px: its radius.
         material_blur_px: smoothing of the material, which makers smooth more than brightness.
+        material_median_px: window of the median over the material of dense matter (0, 3 or 5), where the quotient of
+            two weak signals is mostly noise; brightness stays as sharp as it is.
         material_bias: shift of the material index (a maker's thresholds).
         dense_index: least material index where hardly anything comes through: scatter makes thick steel look organic
             to the quotient, and makers show what dense matter they cannot tell as mixed or metal, never as organic.
@@ -131,6 +134,7 @@ class ColourTable:
     sharpen: float = 0.9
     sharpen_px: float = 1.6
     material_blur_px: float = 0.8
+    material_median_px: int = 5
     material_bias: float = 0.0
     dense_index: float = 1.3
     hue_shift_degrees: float = 0.0
@@ -223,8 +227,18 @@ def show_colour(
     brightness = _brightness((low_a + high_a) * np.float32(0.5), table)
     if table.material_blur_px > 0:
         low_a, high_a = _smooth(low_a, table.material_blur_px), _smooth(high_a, table.material_blur_px)
-    index = material_index(low_a, high_a, kvp) + np.float32(table.material_bias)
-    return colours_at(np.maximum(index, dense_floor(high_a, table)), brightness, table)
+    index = np.maximum(material_index(low_a, high_a, kvp) + np.float32(table.material_bias), dense_floor(high_a, table))
+    return colours_at(calmed(index, high_a, table.material_median_px), brightness, table)
+
+
+def calmed(index: NDArray[np.float32], high_a: NDArray[np.float32], window_px: int) -> NDArray[np.float32]:
+    """Return the material with the grain taken out where little signal is left; thin matter stays as it is."""
+    if window_px <= 0:
+        return index
+    bounded = np.clip(index, np.float32(_LOW_INDEX), np.float32(_HIGH_INDEX))
+    median = cv2.GaussianBlur(cv2.medianBlur(bounded, window_px), (0, 0), window_px / 4)
+    share = np.clip((high_a - np.float32(1.0)) / np.float32(1.2), 0.0, 1.0)
+    return np.asarray(bounded + share * (median - bounded), np.float32)
 
 
 def dense_floor(high_a: NDArray[np.float32], table: ColourTable) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ _PRESET_FOLDER: Final = Path(__file__).parent / "recipes"
 PRESETS: Final = ("train", "bags", "benign", "calibration", "test", "reference")
 _IMAGE_FORMATS: Final = ("jpeg", "png", "dual_tiff")
 # Raised whenever the renderer changes what a recipe gives, so that a half-done job is never continued by other code.
-_RENDERER_VERSION: Final = 3
+_RENDERER_VERSION: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

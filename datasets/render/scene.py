@@ -103,7 +103,7 @@ def pack(
 ) -> tuple[list[Phantom], str, list[Threat]]:
     """Fill a parcel; return its contents, the name of the theme and the threats that went in.
 
-    Where the room that is left does not take a threat, packing starts again with the threats first.
+    Where the room that is left does not take a threat, packing starts again at once with the threats first.
     """
     for threats_first in (False, True):
         packed = _pack_once(rng, recipe, parcel, threats, close_up=close_up, threats_first=threats_first)
@@ -138,6 +138,8 @@ def _pack_once(
             laid = _place_threat(item, floor, rng)
             if laid is not None:
                 placed.append(item)
+            elif not threats_first:
+                return contents, theme.name, placed  # to start again
         elif misses > _MISSES or triangles > recipe.max_triangles or (floor.filled() > wanted and not left):
             continue
         elif isinstance(item, Threat):
@@ -217,9 +219,9 @@ def _place_threat(threat: Threat, floor: Floor, rng: np.random.Generator) -> lis
 
 
 def _place_benign(kind: str, floor: Floor, rng: np.random.Generator, stock: dict[str, Phantom]) -> list[Phantom] | None:
-    """Lay one more thing of a kind; people often send several of one, so half of the time it is the last one again."""
+    """Lay one more thing of a kind; people send several of one at times, so now and then it is the last one again."""
     phantom = stock.get(kind)
-    if phantom is None or rng.random() < 0.5:
+    if phantom is None or rng.random() < 0.75:
         phantom = stock[kind] = random_clutter(rng, kind=kind)
     if kind in SOFT_KINDS:
         return _lay_soft(phantom, floor, rng, anywhere=kind in SPREAD_KINDS)

@@ -34,7 +34,7 @@ from datasets.render.clutter import (
 from datasets.render.solids import Phantom
 
 __all__ = [
-    "CLUTTER", "ELECTRONICS", "KITCHEN", "LOOK_ALIKES", "SMALL_METAL", "SOFT", "TOILETRY", "TOOLS", "TOYS",
+    "CLUTTER", "ELECTRONICS", "HARDWARE", "KITCHEN", "LOOK_ALIKES", "SMALL_METAL", "SOFT", "TOILETRY", "TOOLS", "TOYS",
     "random_clutter",
 ]  # fmt: skip
 
@@ -57,10 +57,13 @@ TOOLS: Final = (
 )  # fmt: skip
 TOILETRY: Final = (*toiletry.__all__, "hair_iron", "perfume")
 TOYS: Final = tuple(toys.__all__)
-SMALL_METAL: Final = (*small_metal.__all__, *fasteners.__all__, "findings")
+# What is sewn to bags and clothes, and seldom lies about.
+HARDWARE: Final = ("d_rings", "findings", "strap_clips", "zip_pulls")
+SMALL_METAL: Final = (*small_metal.__all__, *(name for name in fasteners.__all__ if name not in HARDWARE))
 # Metal with the shapes of firearm parts, and tools and toys with the shape of a pistol.
 LOOK_ALIKES: Final = (
-    *look_alikes.__all__, *machines.__all__, *rails.__all__, *levers.__all__, *household.__all__, *_PACKED,
+    *(name for name in look_alikes.__all__ if name not in HARDWARE),
+    *machines.__all__, *rails.__all__, *levers.__all__, *household.__all__, *_PACKED,
     *_PISTOL_SHAPED, "batteries", "bicycle_pump", "camera", "caulking_gun", "corkscrew", "glass_bottle", "knife",
     "pocket_knife", "power_supply", "scissors", "stapler", "thermos", "tool_heap", "toy_gun", "umbrella",
     "water_pistol",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from datasets.render.clutter.casters import wheels
 from datasets.render.clutter.sewing import zip_row
 from datasets.render.clutter.shapes import (
     Array,
-    along_y,
     boxes,
     chance,
     copies,
     corners,
+    even,
     hollow_box,
     lying_box,
     pick,
@@ -121,7 +122,7 @@ def trolley(rng: np.random.Generator, inner_size_mm: Size) -> Container:
         solids.append(wire(_loop(x + 6, y + 6, height * z, 30), uniform(rng, 1.2, 2.6), metal, sides=6, closed=True))
         solids.append(wire(_loop(x + 8, y + 8, height * z + 5, 32), uniform(rng, 2, 3.5), "pvc", sides=5, closed=True))
     solids += _rails(rng, x, y, -z / 2 - 6)
-    solids += _wheels(rng, x, y, z)
+    solids += wheels(rng, x, y, z)
     for height in (z * 0.2, z * 0.32)[: int(rng.integers(1, 3))]:
         solids += _zip_loop(rng, x + 12, y + 12, height)
     if chance(rng, 0.6):
@@ -129,11 +130,9 @@ def trolley(rng: np.random.Generator, inner_size_mm: Size) -> Container:
     ribs = int(rng.integers(2, 7))
     at = np.stack([np.linspace(-0.4, 0.4, ribs) * x, np.zeros(ribs), np.full(ribs, -z / 2 - 2)], axis=1)
     solids.append(boxes(at, (uniform(rng, 4, 14), y * 0.9, 1.6), "polypropylene"))
-    count = int(rng.integers(12, 36))
-    rim = rng.uniform(-0.5, 0.5, (count, 3)) * (x, y, 0) - (0, 0, z / 2 - 6)
-    edge = rng.random(count) < 0.6
-    rim[edge, 1] = np.sign(rim[edge, 1]) * y * uniform(rng, 0.3, 0.48)
-    solids += _screws(rng, rim)
+    along, across = even(-0.46, 0.46, int(rng.integers(3, 8))) * x, y * uniform(rng, 0.3, 0.48)
+    rows = [(at, side * across, 6 - z / 2) for at in along for side in (-1, 1) if chance(rng, 0.8)]
+    solids += _screws(rng, np.array(rows).reshape(-1, 3))
     solids += _handle(rng, y * 0.5, x / 2 + 8) + ([] if chance(rng, 0.5) else _handle(rng, y * 0.4, -x / 2 - 8))
     if chance(rng, 0.5):
         solids += _folds(rng, (x, y, z), int(rng.integers(1, 4)), "nylon")
@@ -157,31 +156,6 @@ def _rails(rng: np.random.Generator, x: float, y: float, z: float) -> list[Solid
     at = (20, reach * 0.5, reach * 0.9)
     ends = np.array([(x / 2 - along, side * spread, z + 5) for side in (-1, 1) for along in at])
     return [*solids, *_screws(rng, ends)]
-
-
-def _wheels(rng: np.random.Generator, x: float, y: float, z: float) -> list[Solid]:
-    solids: list[Solid] = []
-    radius = uniform(rng, 17, 29)
-    axle = pick(rng, "steel", "steel", "iron")
-    wide = uniform(rng, 12, 24)
-    heights = (-z * 0.4, z * 0.4) if chance(rng, 0.5) else (-z * 0.38,)
-    for side in (-1, 1):
-        for height in heights:
-            at = np.array([-x / 2 - radius * 0.6, side * y * 0.43, height])
-            solids.append(along_y(tube(radius, radius * 0.6, wide, pick(rng, "rubber", "pvc", "abs"), sides=18), at))
-            solids.append(along_y(tube(radius * 0.55, 3.5, wide * 0.7, "abs", sides=14), at))
-            solids.append(along_y(cylinder(uniform(rng, 2.5, 4.0), wide + 14, axle, sides=8), at))
-            solids.append(along_y(tube(8.5, 4.2, 6, "steel", sides=12), at))
-            solids += hollow_box(
-                (radius * 2.1, wide + 22, radius * 1.8),
-                2.2,
-                pick(rng, "abs", "polypropylene"),
-                np.add(at, (radius * 0.9, 0, 0)),
-            )
-            solids += _screws(rng, at + np.array([(radius * 1.4, dy, radius * 0.8) for dy in (-12, 12)]))
-            if len(heights) == 2 and chance(rng, 0.6):  # caster plate
-                solids.append(tube(14, 6, 3, "steel", sides=14).moved(offset_mm=np.add(at, (radius, 0, 0))))
-    return solids
 
 
 def _handle(rng: np.random.Generator, width: float, x: float) -> list[Solid]:

@@ -176,7 +176,7 @@ def d_rings(rng: np.random.Generator) -> Phantom:
         closed=True,
         steps=3,
     )
-    count = int(rng.integers(2, 8))
+    count = int(rng.integers(1, 4))
     solids = [
         copies(
             wire(loop, uniform(rng, 1.5, 3), metal, sides=6, closed=True),

@@ -178,6 +178,27 @@ def _block(rng: Generator) -> Phantom:
 BOLTS: dict[str, Family] = {"turning": _turning_bolt, "carrier": _carrier, "block": _block}
 
 
+def _casing(a: Assembly, rng: Generator, metal: str, *, length: float, outer: float, inner: float) -> None:
+    """Add the tube: plain, wider or narrower over a part of its length, with raised bands, or flat-sided."""
+    u = rng.uniform
+    match str(rng.choice(["plain", "plain", "stepped", "banded", "flat"])):
+        case "stepped":
+            at, other = length * u(0.2, 0.8), min(outer * u(1.08, 1.35), 27.0)
+            first, second = (other, outer) if rng.random() < 0.5 else (outer, other)
+            outside = [(first, 0), (first, at), (second, at + u(0, 12)), (second, length)]
+            a.turned([*outside, (inner, length), (inner, 0)], metal, sides=20)
+        case "banded":
+            a.rod((0, 0), length, outer, metal, bore_mm=inner, sides=20)
+            for x in rng.uniform(0, length * 0.85, int(rng.integers(1, 4))):
+                a.rod((x, 0), length * u(0.03, 0.15), outer + u(1.0, 3.0), metal, bore_mm=outer, sides=20)
+        case "flat":
+            sides = int(rng.integers(7, 9))
+            corner = 1 / np.cos(np.pi / sides)  # so that the flats clear what is inside
+            a.rod((0, 0), length, outer * corner, metal, bore_mm=inner * corner, sides=sides)
+        case _:
+            a.rod((0, 0), length, outer, metal, bore_mm=inner, sides=20)
+
+
 def _suppressor(family: str) -> Family:
     def build(rng: Generator) -> Phantom:
         a, u = Assembly(), rng.uniform
@@ -185,7 +206,7 @@ def _suppressor(family: str) -> Family:
         length, outer, bore = u(90, 260), u(14, 24), u(3.5, 7)
         wall = u(1.0, 2.5)
         inner = outer - wall
-        a.rod((0, 0), length, outer, metal, bore_mm=inner, sides=20)
+        _casing(a, rng, metal, length=length, outer=outer, inner=inner)
         for x in (0.5, length - 6):
             a.rod((x, 0), 5, inner - 0.05, metal, bore_mm=bore, sides=16)
         if rng.random() < 0.6:

@@ -104,3 +104,30 @@ def test_blending_palettes_goes_from_one_to_the_other() -> None:
     first, second = PALETTES["ochre_teal"], PALETTES["pure_blue"]
     assert first.blended(second, 0.0) == first
     assert first.blended(second, 1.0) == second
+
+
+def noisy_plate(thickness_mm: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return low and high transmission (40, 40) of steel as 3,000 quanta a pixel measure it."""
+    rng = np.random.default_rng(5)
+    low, high = (rng.poisson(channel * 3000) / 3000 for channel in plates("iron", [thickness_mm]))
+    return np.maximum(low, 1e-4).astype(np.float32), np.maximum(high, 1e-4).astype(np.float32)
+
+
+def test_thick_steel_keeps_one_hue_and_all_its_brightness() -> None:
+    table = replace(ColourTable(), material_blur_px=0.0, sharpen=0.0)
+    low, high = noisy_plate(12.0)
+    speckled = show_colour(low, high, replace(table, material_median_px=0)).astype(float)
+    calm = show_colour(low, high, table).astype(float)
+
+    def tint(image: NDArray[np.float64]) -> float:
+        return float((image[..., 2] - image[..., 1]).std())
+
+    assert tint(calm) < 0.6 * tint(speckled)
+    grain = [np.abs(np.diff(image.mean(axis=-1), axis=1)).mean() for image in (speckled, calm)]
+    assert grain[1] > 0.4 * grain[0], "brightness keeps its own detail"
+
+
+def test_thin_matter_keeps_its_material_pixel_by_pixel() -> None:
+    low, high = noisy_plate(1.0)
+    still = show_colour(low, high, replace(ColourTable(), material_median_px=5))
+    np.testing.assert_array_equal(still, show_colour(low, high, replace(ColourTable(), material_median_px=0)))
