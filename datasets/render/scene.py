@@ -35,7 +35,7 @@ _MISSES: Final = 4  # so many things that do not fit, and the parcel is full
 _ROOMY_MM3: Final = 400.0 * 300.0 * 150.0  # takes all the padding of its theme
 _CLOTHS: Final = 4  # different ones in one parcel, each laid several times: they take long to build
 _SPLIT: Final = 0.6  # of the scenes with two parcels and several threats: the last one is in the second parcel
-_DRAPED: Final = 0.8  # of the parcels that are not sparse: cloth or lining from wall to wall
+_DRAPED: Final = 0.88  # of the parcels that are not sparse: cloth or lining from wall to wall
 _LOOSE: Final = 0.2  # of the dense ones: some loose small metal; most of it is sewn to something or in a pouch
 _SPARSE: Final = 0.1  # below this share of the height a parcel holds a few things and nothing around them
 
@@ -243,11 +243,10 @@ def _stuffing(floor: Floor, rng: np.random.Generator, wanted: float, *, dense: b
     room = floor.high_mm - floor.low_mm
     laid: list[Phantom] = []
     if wanted > _SPARSE and rng.random() < _DRAPED:
-        for _ in range(int(rng.integers(1, 4 if dense else 3))):
-            laid.append(drapery(rng, (float(room[0]), float(room[1]), float(room[2] * rng.uniform(0.3, 1.0)))))
+        laid.append(drapery(rng, (float(room[0]), float(room[1]), float(room[2]))))
     if dense:
-        for index in range(int(rng.integers(3, 6))):
-            size = room[:2] * rng.uniform(*((0.95, 1.02) if index < 2 else (0.25, 0.7)), 2)
+        for _ in range(int(rng.integers(2, 6))):
+            size = room[:2] * rng.uniform(0.25, 0.8, 2)
             laid.append(folded_pack(rng, (float(size[0]), float(size[1]))))
         if rng.random() < _LOOSE:
             laid.append(findings(rng))

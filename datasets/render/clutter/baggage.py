@@ -26,7 +26,8 @@ from datasets.render.clutter.shapes import (
     wire,
 )
 from datasets.render.clutter.telescope import telescopic_rails
-from datasets.render.clutter.wrapping import Container, Size, box_container, creases, fabric
+from datasets.render.clutter.wrapping import Container, Size, box_container, creases, fabric, stitched_rim
+from datasets.render.meshing import square_strings
 from datasets.render.solids import Solid, box, cylinder, extrude, tube
 
 __all__ = ["backpack", "carrier_bag", "laptop_bag", "sports_bag", "trolley"]
@@ -43,8 +44,8 @@ def _zip_loop(rng: np.random.Generator, x: float, y: float, z: float, *, share: 
     start = int(rng.integers(len(loop)))
     loop = np.roll(loop, start, axis=0)[: max(4, int(len(loop) * share))]
     solids = zip_row(rng, loop, metal, pitch_mm=4.5)
-    tape = np.add(loop, (0, 0, 1.5))
-    return [*solids, wire(tape, uniform(rng, 1.2, 2.4), "nylon", sides=4)]
+    tapes = np.stack([loop * (1 + share, 1 + share, 1) + (0, 0, 1.5) for share in (-0.03, 0.03)])
+    return [*solids, Solid(square_strings(tapes, np.full(2, uniform(rng, 0.8, 1.6))), "nylon")]
 
 
 def _screws(rng: np.random.Generator, spots: Array) -> list[Solid]:
@@ -62,11 +63,12 @@ def _buckle(rng: np.random.Generator, at: Array, yaw: float) -> list[Solid]:
         metal,
         holes_mm=[np.add(rounded(width * 0.72, width * 0.22, 1.5, steps=2), (0, y * width)) for y in (-0.2, 0.2)],
     )
-    return [copies(frame, [at], yaw_deg=yaw)]
+    webbing = box((width * 0.68, uniform(rng, 70, 220), uniform(rng, 1.6, 3.2)), "nylon")
+    return [copies(frame, [at], yaw_deg=yaw), copies(webbing, [at], yaw_deg=yaw)]
 
 
-def _d_ring(rng: np.random.Generator, at: Array) -> Solid:
-    """Return a D-shaped ring of wire at a point."""
+def _d_ring(rng: np.random.Generator, at: Array) -> list[Solid]:
+    """Return a D-shaped ring of wire at a point, and the webbing that holds it."""
     size = uniform(rng, 9, 18)
     path = corners(
         [(-size, 0, 0), (size, 0, 0), (size, size, 0), (0, size * 1.6, 0), (-size, size, 0)],
@@ -75,7 +77,10 @@ def _d_ring(rng: np.random.Generator, at: Array) -> Solid:
         steps=3,
     )
     metal = pick(rng, "steel", "steel", "zinc_alloy", "brass", "nylon")
-    return copies(wire(path, uniform(rng, 1.4, 2.8), metal, sides=5, closed=True), [at], yaw_deg=uniform(rng, 0, 360))
+    ring_of_wire = wire(path, uniform(rng, 1.4, 2.8), metal, sides=5, closed=True)
+    length, yaw = uniform(rng, 30, 90), uniform(rng, 0, 360)
+    webbing = box((size * 1.7, length, uniform(rng, 2, 4)), "nylon").moved(offset_mm=(0, 3 - length / 2, 0))
+    return [copies(part, [at], yaw_deg=yaw) for part in (ring_of_wire, webbing)]
 
 
 def _folds(rng: np.random.Generator, size_mm: Size, count: int, material: str) -> list[Solid]:
@@ -227,7 +232,7 @@ def _strap(rng: np.random.Generator, start: Array, stop: Array, bulge_mm: float)
         pick(rng, "nylon", "nylon", "foam"),
     )
     seams = [wire(path + side * across, 0.9, "nylon", sides=4) for side in (-0.9, 0.9)]
-    return [band, *seams, *_buckle(rng, middle, uniform(rng, 0, 180))]
+    return [band, *seams, *_buckle(rng, middle, float(np.degrees(np.arctan2(along[1], along[0]))) - 90)]
 
 
 def _soft_shell(rng: np.random.Generator, size: Size, *, folds: int, material: str) -> list[Solid]:
@@ -235,12 +240,10 @@ def _soft_shell(rng: np.random.Generator, size: Size, *, folds: int, material: s
     solids: list[Solid] = []
     for side in (-1, 1):
         solids.append(fabric(rng, (x + 16, y + 16), side * (z / 2 + 4), uniform(rng, 0.5, 1.6), material, wave_mm=6))
-        for inset in (10, 18)[: int(rng.integers(1, 3))]:
-            loop = _loop(x + inset, y + inset, side * z * uniform(rng, 0.2, 0.5), min(x, y) * 0.2)
-            phase = np.arctan2(loop[:, 1], loop[:, 0]) * rng.integers(2, 6) + uniform(rng, 0, 6)
-            loop += np.stack([np.sin(phase), np.cos(phase), np.sin(2 * phase)], axis=1) * uniform(rng, 1, 5)
-            solids.append(wire(loop, uniform(rng, 1.0, 2.4), pick(rng, "nylon", "pvc"), sides=4, closed=True))
-    solids += _folds(rng, size, folds, material) + creases(rng, size, int(rng.integers(12, 40)), material)
+        for grown in rng.uniform(-75, -15, int(rng.integers(1, 4))):
+            rim = x + grown, y + grown, side * z * uniform(rng, 0.1, 0.5)
+            solids.append(stitched_rim(rng, rim, pick(rng, "nylon", "pvc", material)))
+    solids += _folds(rng, size, folds, material) + creases(rng, size, int(rng.integers(6, 16)), material)
     return solids
 
 
@@ -248,7 +251,7 @@ def backpack(rng: np.random.Generator, inner_size_mm: Size) -> Container:
     """Return a backpack: folds, pockets, shoulder straps with foam, buckles, zips, rings, at times a frame."""
     x, y, z = inner_size_mm
     material = pick(rng, "nylon", "pvc", "cotton", "leather")
-    solids = _soft_shell(rng, inner_size_mm, folds=int(rng.integers(4, 9)), material=material)
+    solids = _soft_shell(rng, inner_size_mm, folds=int(rng.integers(2, 5)), material=material)
     solids.append(fabric(rng, (x * 0.9, y * 0.85), -z / 2 - 9, uniform(rng, 4, 10), "foam", wave_mm=4))
     for side in (-1, 1):
         start, stop = (
@@ -260,7 +263,7 @@ def backpack(rng: np.random.Generator, inner_size_mm: Size) -> Container:
     for _ in range(int(rng.integers(1, 4))):
         solids += _zip_loop(rng, x * uniform(rng, 0.3, 0.7), y * uniform(rng, 0.5, 0.85), z / 2 + 10, share=0.5)
     for _ in range(int(rng.integers(1, 5))):
-        solids.append(_d_ring(rng, np.array([uniform(rng, -0.5, 0.5) * x, uniform(rng, -0.5, 0.5) * y, z / 2 + 8])))
+        solids += _d_ring(rng, np.array([uniform(rng, -0.5, 0.5) * x, uniform(rng, -0.5, 0.5) * y, z / 2 + 8]))
     for _ in range(int(rng.integers(1, 5))):
         solids += _buckle(
             rng, np.array([uniform(rng, -0.5, 0.5) * x, uniform(rng, -0.5, 0.5) * y, z / 2 + 10]), uniform(rng, 0, 180)
@@ -275,7 +278,7 @@ def laptop_bag(rng: np.random.Generator, inner_size_mm: Size) -> Container:
     """Return a laptop or shoulder bag: two piped rims, zips, handles, a strap with snap hooks, padding."""
     x, y, z = inner_size_mm
     material = pick(rng, "nylon", "pvc", "leather", "cotton")
-    solids = _soft_shell(rng, inner_size_mm, folds=int(rng.integers(2, 5)), material=material)
+    solids = _soft_shell(rng, inner_size_mm, folds=int(rng.integers(1, 4)), material=material)
     for side in (-1, 1):
         rim = _loop(x + 12, y + 12, side * z * 0.42, 40)
         solids.append(wire(rim, uniform(rng, 1.2, 2.2), pick(rng, "steel", "pvc", "pvc"), sides=5, closed=True))
@@ -290,7 +293,7 @@ def laptop_bag(rng: np.random.Generator, inner_size_mm: Size) -> Container:
             closed=False,
         )
         solids.append(wire(path, uniform(rng, 4, 9), material, sides=6))
-        solids.append(_d_ring(rng, np.array([side * (x / 2 + 12), y * 0.4, 0])))
+        solids += _d_ring(rng, np.array([side * (x / 2 + 12), y * 0.4, 0]))
     solids += _zip_loop(rng, x + 8, y + 8, 0, share=0.6) + _zip_loop(rng, x * 0.8, y * 0.6, z / 2 + 5, share=0.5)
     solids += _strap(rng, np.array([-x / 2, y * 0.4, z / 2 + 8]), np.array([x / 2, y * 0.4, z / 2 + 8]), 90)
     return box_container("baggage/laptop_bag", solids, inner_size_mm)
@@ -300,14 +303,14 @@ def sports_bag(rng: np.random.Generator, inner_size_mm: Size) -> Container:
     """Return a soft sports bag: many folds, a long zip, end pockets, web handles, rings."""
     x, y, z = inner_size_mm
     material = pick(rng, "nylon", "pvc")  # coated cloth looks pale green
-    solids = _soft_shell(rng, inner_size_mm, folds=int(rng.integers(5, 11)), material=material)
+    solids = _soft_shell(rng, inner_size_mm, folds=int(rng.integers(2, 6)), material=material)
     line = np.array([(-x * 0.47, 0, z / 2 + 7), (0, uniform(rng, -14, 14), z / 2 + 9), (x * 0.47, 0, z / 2 + 7)])
     solids += zip_row(rng, smooth(line, 6, closed=False), pick(rng, "nylon", "brass", "zinc_alloy"), pitch_mm=4.5)
     for side in (-1, 1):
         solids += _strap(
             rng, np.array([-x * 0.3, side * y * 0.3, z / 2 + 8]), np.array([x * 0.3, side * y * 0.3, z / 2 + 8]), 70
         )
-        solids.append(_d_ring(rng, np.array([side * (x / 2 + 4), 0, 0])))
+        solids += _d_ring(rng, np.array([side * (x / 2 + 4), 0, 0]))
         solids.append(copies(ring(12, 2.2, "steel"), [(side * x * 0.3, y * 0.3, z / 2 + 9)]))
     return box_container("baggage/sports_bag", solids, inner_size_mm)
 

@@ -1,38 +1,56 @@
-"""Cloth that fills the room it has: layers with edges, fans of folds, seams. Foil that was crumpled."""
+"""Cloth that fills the room it has: layers with edges and folds, seams. Foil that was crumpled."""
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
+from datasets.render.clutter.folds import folded_layers, on_mesh
 from datasets.render.clutter.sewing import waves
-from datasets.render.clutter.shapes import Array, blob, chance, even, finish, pick, uniform, wire
+from datasets.render.clutter.shapes import Array, even, finish, pick, uniform, wire
 from datasets.render.clutter.stuffing import relief
-from datasets.render.meshing import square_strings
-from datasets.render.solids import Phantom, Solid, extrude
+from datasets.render.materials import MATERIALS
+from datasets.render.solids import Phantom, Solid
 
 __all__ = ["crumpled_foil", "drapery"]
 
-_POINTS = 7  # along a fold
+_POINTS: Final = 7  # along a seam
+_CELL_MM: Final = 16.0  # of the heap
+_FINE: Final = 8  # cells of the layers over it to one of the heap
+_HEAP_MM: Final = 190.0  # at most: 6 g/cm2
 
 
 def drapery(rng: np.random.Generator, size_mm: tuple[float, float, float]) -> Phantom:
-    """Return cloth from wall to wall of a free box (3,) in mm: garments over one another, every one with its folds."""
+    """Return cloth from wall to wall of a free box (3,) in mm: clothes heaped high, layers with folds over them, seams.
+
+    Whatever lies in folds is drawn as dense as its fibres: rays that slant through tall thin folds would blur them.
+    """
     x, y, z = size_mm
-    material = pick(rng, "cotton", "cotton", "cotton", "nylon", "leather")
-    weight = {"cotton": 1.0, "nylon": 0.3, "leather": 0.4}[material]  # woven synthetics are thinner
-    solids: list[Solid] = [_padded(rng, (x, y), weight * uniform(rng, 2.0, max(3.0, min(12.0, z / 5))), material)]
-    for _ in range(int(rng.integers(4, 11))):  # flaps: each layer ends somewhere, with a hem
-        extent = x * uniform(rng, 0.3, 1.0), y * uniform(rng, 0.3, 1.0)
-        rough = uniform(rng, 0.05, 0.25)
-        outline = blob(rng, *extent, knobs=int(rng.integers(4, 9)), rough=rough) + _within(rng, (x, y), extent)
-        thickness = weight * uniform(rng, 1.0, 6.0)
-        layer = extrude(_clipped(outline, (x, y)), thickness, material)
-        solids.append(layer.moved(offset_mm=(0, 0, uniform(rng, -0.4, 0.4) * z)))
-    for _ in range(int(rng.integers(4, 12))):
-        solids.append(_fan_of_folds(rng, (x, y, z), weight, material))
+    fibre = MATERIALS["nylon"].density_g_cm3 / MATERIALS["cotton"].density_g_cm3
+    high = min(uniform(rng, 0.45, 1.2) * z, _HEAP_MM)
+    folded = uniform(rng, 0.3, 0.6)  # share of the mass
+    columns, rows = (int(np.clip(side / _CELL_MM, 6, 31)) for side in (x, y))
+    hills = 1 + waves(rng, _across(x, columns)[:, None], _across(y, rows), 2.6)  # seen from the side, layers spread out
+    bulk = high * (1 - folded) * np.clip(hills, 0.15, 1.85)
+    bulk *= _rim(rng, _across(x, columns), _across(y, rows), soft_mm=uniform(rng, 15, 60))
+    bulk = np.maximum(bulk, 0.1)
+    heap = relief(_across(x, columns)[:, None], _across(y, rows), bulk, "cotton")
+    # Every cell of the heap holds whole cells of what lies over it: their surfaces agree, and no gap is left between.
+    columns, rows = ((count - 1) * _FINE + 1 for count in (columns, rows))
+    u, v = _across(x, columns), _across(y, rows)
+    fine, crisp = uniform(rng, 0.7, 1.3), uniform(rng, 1.0, 2.2)
+    layers = np.maximum(1 + crisp * (folded_layers(rng, u * fine, v * fine) - 1), 0.05) * (high * folded / fibre)
+    layers = np.maximum(layers * _rim(rng, u, v, soft_mm=uniform(rng, 3, 20)), 0.1)
+    over = relief(u[:, None], v, on_mesh(bulk, columns, rows) + layers, "nylon")
+    solids = [heap, over, heap.cavity("nylon")]
     for _ in range(int(rng.integers(1, 5))):
-        solids += _seam(rng, (x, y, z), pick(rng, "nylon", "cotton", "leather"))
+        solids += _seam(rng, (x, y, high), pick(rng, "nylon", "cotton", "leather"))
     return finish("soft/drapery", solids, keep_pose=True)
+
+
+def _across(side_mm: float, points: int) -> Array:
+    return even(-0.5, 0.5, points) * side_mm
 
 
 def crumpled_foil(rng: np.random.Generator, size_mm: tuple[float, float], thickness_mm: float, material: str) -> Solid:
@@ -45,17 +63,14 @@ def crumpled_foil(rng: np.random.Generator, size_mm: tuple[float, float], thickn
     return relief(u * size_mm[0], v * size_mm[1], np.asarray(height, np.float64), material)
 
 
-def _padded(rng: np.random.Generator, size_mm: tuple[float, float], thickness_mm: float, material: str) -> Solid:
-    """Return cloth whose thickness wanders slowly, with knit, pile or quilting on top."""
-    columns, rows = (int(np.clip(side / 9.0, 8, 40)) for side in size_mm)
-    x, y = even(-0.5, 0.5, columns)[:, None] * size_mm[0], even(-0.5, 0.5, rows) * size_mm[1]
-    height = thickness_mm * (1 + waves(rng, x, y, 1.2) + rng.normal(0, uniform(rng, 0.03, 0.3), (columns, rows)))
-    return relief(x, y, np.maximum(height, 0.2 * thickness_mm), material)
-
-
-def _within(rng: np.random.Generator, room: tuple[float, float], extent: tuple[float, float]) -> Array:
-    spare = np.maximum(np.subtract(room, extent), 0.0)
-    return np.asarray(rng.uniform(-0.5, 0.5, 2) * spare, np.float64)
+def _rim(rng: np.random.Generator, x: Array, y: Array, *, soft_mm: float) -> Array:
+    """Return what is left (N, M) of the height over x (N,) and y (M,): it falls to nothing at a wavy round rim."""
+    half_x, half_y = float(x[-1]), float(y[-1])
+    radius = uniform(rng, 0.2, 0.9) * min(half_x, half_y)
+    over = np.hypot(np.maximum(np.abs(x) - half_x + radius, 0.0)[:, None], np.maximum(np.abs(y) - half_y + radius, 0.0))
+    bulge = uniform(rng, 0.5, 4.0)
+    wave = np.sin(x / uniform(rng, 9, 30))[:, None] + np.sin(y / uniform(rng, 9, 30))
+    return np.asarray(np.sqrt(np.clip((radius - over - bulge * (2 + wave)) / soft_mm, 0.0, 1.0)), np.float64)
 
 
 def _clipped(outline: Array, room: tuple[float, float]) -> Array:
@@ -63,33 +78,6 @@ def _clipped(outline: Array, room: tuple[float, float]) -> Array:
     # Never quite flat against the wall, so that no two points fall on one another.
     near = np.minimum(np.maximum(outline, -2 * half), 2 * half)
     return np.asarray(half * np.tanh(outline / half) * 0.98 + 0.02 * near, np.float64)
-
-
-def _fan_of_folds(rng: np.random.Generator, size_mm: tuple[float, float, float], weight: float, material: str) -> Solid:
-    """Return folds that leave one place side by side and spread: strings of doubled cloth, as one mesh."""
-    x, y, z = size_mm
-    angle = uniform(rng, 0, np.pi) if chance(rng, 0.5) else pick(rng, 0.0, np.pi / 2) + rng.normal(0, 0.2)
-    reach = uniform(rng, 0.2, 0.8) * (x + y) / 2
-    along = even(0.0, 1.0, _POINTS)
-    bend = rng.normal(0, 0.12) * reach * np.sin(along * uniform(rng, 2, 7) + uniform(rng, 0, 6))
-    gap, opening = uniform(rng, 2.0, 9.0), uniform(rng, 0.2, 2.5)
-    start = rng.uniform(-0.5, 0.5, 2) * (x, y)
-    count = int(rng.integers(4, 12))
-    one = (count, 1)
-    across = bend + (np.arange(count)[:, None] + rng.normal(0, 0.3, one)) * gap * (1 + opening * along)
-    across += rng.normal(0, 0.5, (count, _POINTS))
-    length = reach * (along * rng.uniform(0.5, 1.0, one) + rng.uniform(0, 0.15, one) - 0.5)
-    cos, sin = np.cos(angle), np.sin(angle)
-    flat, paths = np.empty((count, _POINTS, 2)), np.empty((count, _POINTS, 3))
-    flat[..., 0], flat[..., 1] = cos * length - sin * across, sin * length + cos * across
-    paths[..., :2] = _clipped(flat + start, (x, y))
-    paths[..., 2] = rng.uniform(-0.4, 0.4, one) * z
-    return _strings(paths, rng.uniform(0.5, 2.6, count) * (weight + 0.3), material)
-
-
-def _strings(paths_mm: Array, radii_mm: Array, material: str) -> Solid:
-    """Return square strings along level polylines (L, N, 3) as one mesh: `wire` without a loop over the lines."""
-    return Solid(square_strings(paths_mm, radii_mm), material)
 
 
 def _seam(rng: np.random.Generator, size_mm: tuple[float, float, float], material: str) -> list[Solid]:

@@ -58,7 +58,7 @@ def zip_row(
     solids = [boxes(points, (pitch_mm * 0.55, uniform(rng, 3.5, 6), 1.6), material, yaw_deg=yaw)]
     if puller and len(points) > 4:
         index = int(rng.integers(1, len(points) - 1))
-        solids += zip_puller(rng, points[index], float(yaw[index]) + uniform(rng, -50, 50))
+        solids += zip_puller(rng, points[index], float(yaw[index]) + uniform(rng, -25, 25))
     return solids
 
 

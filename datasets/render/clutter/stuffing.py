@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from datasets.render.clutter.sewing import zip_puller
+from datasets.render.clutter.sewing import zip_row
 from datasets.render.clutter.shapes import (
     Array,
     between,
@@ -91,8 +91,10 @@ def findings(rng: np.random.Generator) -> Phantom:
     turns = spots(1, 7)
     sizes = rng.uniform((3, 2, 0.8), (16, 7, 3), (len(turns), 3))
     solids.append(boxes(turns, sizes, pick(rng, *metals), yaw_deg=rng.uniform(0, 180, len(turns))))
-    for at in spots(0, 5):
-        solids += zip_puller(rng, at, uniform(rng, 0, 360))
+    for at in spots(0, 4):  # zips that follow a garment
+        turns = rng.normal(0, 0.5) + rng.normal(0, 0.2, 9).cumsum()
+        path = wandering(turns, 0.0, uniform(rng, 5, 16))
+        solids += zip_row(rng, path - path.mean(axis=0) + at * 0.6, pick(rng, "nylon", *metals), pitch_mm=3)
     for at in spots(0, 4):  # hooks, underwires, hair clips
         reach, bend = uniform(rng, 8, 60), uniform(rng, 0.3, 2.6)
         angle = np.linspace(-bend, bend, 9)

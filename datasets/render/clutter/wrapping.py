@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from datasets.render.clutter.sewing import waves
 from datasets.render.clutter.shapes import even, finish, sheet, uniform, wandering, wire
+from datasets.render.meshing import square_strings
 from datasets.render.solids import Phantom, Solid
 
-__all__ = ["Container", "Size", "box_container", "creases", "fabric"]
+__all__ = ["Container", "Size", "box_container", "creases", "fabric", "stitched_rim"]
 
 Size = tuple[float, float, float]
 
@@ -53,6 +54,24 @@ def creases(rng: np.random.Generator, size_mm: Size, count: int, material: str) 
         path[:, 1] = np.clip(path[:, 1], -y / 2 - 12, y / 2 + 12) + np.arange(6) * 0.01
         solids.append(wire(path, uniform(rng, 0.5, 1.8), material, sides=4))
     return solids
+
+
+def stitched_rim(rng: np.random.Generator, size_mm: Size, material: str) -> Solid:
+    """Return where a skin is sewn together: piping, hems and folds side by side that wander together, as one mesh."""
+    x, y, z = size_mm
+    lines, points = int(rng.integers(4, 10)), 72
+    one = (lines, 1)
+    angle = rng.uniform(0, 2 * np.pi, one) + np.linspace(0, 2 * np.pi, points) * rng.uniform(0.35, 1.0, one)
+    square = uniform(rng, 3, 7)  # how square the bag is: 2 is an ellipse
+    reach = (np.abs(np.cos(angle) * 2 / x) ** square + np.abs(np.sin(angle) * 2 / y) ** square) ** (-1 / square)
+    for _ in range(4):
+        reach += uniform(rng, 0.5, 3.5) * np.sin(angle * rng.integers(2, 15) + uniform(rng, 0, 6))
+    reach += rng.uniform(0.2, 1.6, one) * np.sin(angle * rng.integers(4, 19, one) + rng.uniform(0, 6, one))
+    reach += rng.uniform(0.8, 4.5, one).cumsum(axis=0)
+    paths = np.empty((lines, points, 3))
+    paths[..., 0], paths[..., 1] = np.cos(angle) * reach, np.sin(angle) * reach
+    paths[..., 2] = z + np.arange(lines)[:, None] * 3.0  # one over the other
+    return Solid(square_strings(paths, rng.uniform(0.5, 1.4, lines)), material)
 
 
 def fabric(
