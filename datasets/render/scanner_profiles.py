@@ -222,7 +222,7 @@ def _vary_grey(base: GreyTable, name: str, rng: np.random.Generator) -> GreyTabl
         high_share=0.0 if panel else float(rng.uniform(0.0, 1.0)),
         log_share=float(rng.uniform(0.1, 0.8) if panel else rng.uniform(0.0, 1.0)),
         black_attenuation=float(rng.uniform(3.8, 7.0)),
-        gamma=float(np.exp(rng.uniform(np.log(0.8 if panel else 0.7), np.log(2.0)))),
+        gamma=float(np.exp(rng.uniform(np.log(0.7), np.log(1.4 if panel else 2.0)))),
         window=(float(rng.uniform(-0.12, 0.02) if panel else rng.uniform(-0.06, 0.05)), white),
         local_contrast=float(rng.uniform(0.0, 0.2)),
         sharpen=float(rng.uniform(0.0, 0.6) if panel else rng.uniform(0.2, 1.8)),
