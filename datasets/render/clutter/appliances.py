@@ -80,6 +80,9 @@ def hair_dryer(rng: np.random.Generator) -> Phantom:
         solids.append(wire(path, 0.6, "stainless", sides=4, up=out).moved(offset_mm=(barrel * 0.62, 0, 0)))
     solids.append(lying_box((barrel * 0.6, bore * 1.3, 0.8), "ceramic", (barrel * 0.6, 0, 0)))
     solids.append(lying_box((22, 30, 12), pick(rng, "copper", "abs"), (foot[0] * 0.5, foot[1] * 0.5, 0)))
+    if chance(rng, 0.5):  # a flat nozzle
+        solids.append(lying_box((uniform(rng, 25, 50), bore * 1.6, 1.8), "abs", (barrel + 18, 0, 7)))
+        solids.append(lying_box((uniform(rng, 25, 50), bore * 1.6, 1.8), "abs", (barrel + 18, 0, -7)))
     return finish("appliances/hair_dryer", [*solids, *lead(rng, foot, rng.normal(-90, 25), 3.0)])
 
 
