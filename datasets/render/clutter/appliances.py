@@ -13,6 +13,7 @@ from datasets.render.clutter.shapes import (
     finish,
     gear,
     helix,
+    hollow_box,
     lying_box,
     pick,
     pillow,
@@ -60,11 +61,8 @@ def power_drill(rng: np.random.Generator) -> Phantom:
     for part in cell(rng, 9.0, 50):
         block = copies(part.moved(np.array([[0, 0, -1.0], [0, 1, 0], [1, 0, 0]])), spots)
         solids.append(block.cavity() if part.weight < 0 else block)
-    solids.append(
-        lying_box(
-            (count * 19 + 14, rows * 19 + 12, 62), "abs", (foot[0] + 10, foot[1] - 20 - (rows - 1) * 9, 0)
-        ).scaled((1, 1, 1))
-    )
+    size = (count * 19.0 + 14, rows * 19.0 + 12, 62.0)
+    solids += hollow_box(size, 2.4, "abs", (foot[0] + 10, foot[1] - 20 - (rows - 1) * 9, 0))
     return finish("appliances/power_drill", solids)
 
 

@@ -39,7 +39,7 @@ def pistol_body(
             (-wide * 0.5 - lean, -grip_mm), (wide * 0.45 - lean, -grip_mm - 4), (wide * 0.55, -bore_mm * 1.5),
             (wide * 0.9, -bore_mm),
         ],
-        3,
+        5,
     )  # fmt: skip
     wall = uniform(rng, 2.0, 3.2)
     centre = np.array([barrel_mm * 0.25, -bore_mm * 0.2])
