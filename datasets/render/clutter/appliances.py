@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.render.clutter.boards import board, cell, fan
+from datasets.render.clutter.boards import board, cell, fan, lead
 from datasets.render.clutter.powered import chuck, motor, pistol_body
 from datasets.render.clutter.shapes import (
-    Array,
     along_x,
     chance,
     copies,
     finish,
     gear,
     helix,
+    hollow_box,
     lying_box,
     pick,
     pillow,
@@ -22,7 +22,7 @@ from datasets.render.clutter.shapes import (
     vessel,
     wire,
 )
-from datasets.render.solids import Phantom, Solid, cylinder, extrude, lathe, tube
+from datasets.render.solids import Phantom, cylinder, extrude, lathe, tube
 
 __all__ = [
     "barcode_scanner", "electric_motor", "glue_gun", "hair_dryer", "hot_air_gun", "power_drill", "spray_gun",
@@ -61,11 +61,8 @@ def power_drill(rng: np.random.Generator) -> Phantom:
     for part in cell(rng, 9.0, 50):
         block = copies(part.moved(np.array([[0, 0, -1.0], [0, 1, 0], [1, 0, 0]])), spots)
         solids.append(block.cavity() if part.weight < 0 else block)
-    solids.append(
-        lying_box(
-            (count * 19 + 14, rows * 19 + 12, 62), "abs", (foot[0] + 10, foot[1] - 20 - (rows - 1) * 9, 0)
-        ).scaled((1, 1, 1))
-    )
+    size = (count * 19.0 + 14, rows * 19.0 + 12, 62.0)
+    solids += hollow_box(size, 2.4, "abs", (foot[0] + 10, foot[1] - 20 - (rows - 1) * 9, 0))
     return finish("appliances/power_drill", solids)
 
 
@@ -81,13 +78,10 @@ def hair_dryer(rng: np.random.Generator) -> Phantom:
         solids.append(wire(path, 0.6, "stainless", sides=4, up=out).moved(offset_mm=(barrel * 0.62, 0, 0)))
     solids.append(lying_box((barrel * 0.6, bore * 1.3, 0.8), "ceramic", (barrel * 0.6, 0, 0)))
     solids.append(lying_box((22, 30, 12), pick(rng, "copper", "abs"), (foot[0] * 0.5, foot[1] * 0.5, 0)))
-    return finish("appliances/hair_dryer", [*solids, *_lead(rng, foot)])
-
-
-def _lead(rng: np.random.Generator, start: Array) -> list[Solid]:
-    path = np.cumsum(np.concatenate([[start], rng.uniform(-1, 1, (5, 3)) * (45, 18, 3) - (0, 16, 0)]), axis=0)
-    path = smooth(path, 4, closed=False)
-    return [wire(path, 3.2, "pvc", sides=6), wire(path, 1.3, "copper", sides=4)]
+    if chance(rng, 0.5):  # a flat nozzle
+        solids.append(lying_box((uniform(rng, 25, 50), bore * 1.6, 1.8), "abs", (barrel + 18, 0, 7)))
+        solids.append(lying_box((uniform(rng, 25, 50), bore * 1.6, 1.8), "abs", (barrel + 18, 0, -7)))
+    return finish("appliances/hair_dryer", [*solids, *lead(rng, foot, rng.normal(-90, 25), 3.0)])
 
 
 def hot_air_gun(rng: np.random.Generator) -> Phantom:
@@ -103,7 +97,7 @@ def hot_air_gun(rng: np.random.Generator) -> Phantom:
     path, out = helix(55, bore * 0.38, 10, 90)
     solids.append(wire(path, 0.8, "stainless", sides=4, up=out).moved(offset_mm=(barrel + 10, 0, 0)))
     solids += motor(rng, bore * 0.55, 42)
-    return finish("appliances/hot_air_gun", [*solids, *_lead(rng, foot)])
+    return finish("appliances/hot_air_gun", [*solids, *lead(rng, foot, rng.normal(-90, 25), 3.0)])
 
 
 def glue_gun(rng: np.random.Generator) -> Phantom:
@@ -119,7 +113,9 @@ def glue_gun(rng: np.random.Generator) -> Phantom:
     path, out = helix(30, 4, 8, 64)
     spring = wire(path, 0.6, "steel", sides=4, up=out).moved(offset_mm=(10, -bore * 0.7, 0))
     link = lying_box((40, 5, 4), "steel", (12, -bore * 0.4, 0))
-    return finish("appliances/glue_gun", [*solids, block, tip, stick, spring, link, *_lead(rng, foot)])
+    return finish(
+        "appliances/glue_gun", [*solids, block, tip, stick, spring, link, *lead(rng, foot, rng.normal(-90, 25), 3.0)]
+    )
 
 
 def spray_gun(rng: np.random.Generator) -> Phantom:

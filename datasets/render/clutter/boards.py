@@ -17,11 +17,12 @@ from datasets.render.clutter.shapes import (
     rounded,
     uniform,
     vessel,
+    wandering,
     wire,
 )
 from datasets.render.solids import Solid, box, cylinder, extrude, tube
 
-__all__ = ["board", "cable", "cell", "fan", "heat_sink", "transformer"]
+__all__ = ["board", "cable", "cell", "fan", "heat_sink", "lead", "transformer"]
 
 
 def board(rng: np.random.Generator, size_mm: tuple[float, float], z_mm: float, *, density: float = 1.0) -> list[Solid]:
@@ -124,3 +125,24 @@ def transformer(rng: np.random.Generator, half_mm: float, at_mm: tuple[float, fl
 def cable(path_mm: Array, radius_mm: float) -> list[Solid]:
     """Return an insulated lead along a path: a plastic jacket and a copper core."""
     return [wire(path_mm, radius_mm, "pvc", sides=6), wire(path_mm, radius_mm * 0.45, "copper", sides=4)]
+
+
+def lead(rng: np.random.Generator, start_mm: Array, heading_deg: float, radius_mm: float) -> list[Solid]:
+    """Return a lead that leaves a point at a heading in the xy plane, in slow bends or wound up, with its plug."""
+    count = int(rng.integers(24, 46))
+    bends = np.interp(np.linspace(0, 1, count), np.linspace(0, 1, 7), rng.normal(0, 11, 7))
+    if chance(rng, 0.4):  # wound up
+        bends += uniform(rng, 14, 24) * pick(rng, -1.0, 1.0) * np.linspace(0.2, 1, count)
+    angles = np.radians(heading_deg + bends.cumsum())
+    path = wandering(angles, 0.06, uniform(rng, 4, 7)) + start_mm
+    yaw = float(np.degrees(angles[-1]))
+    ahead = np.array([np.cos(angles[-1]), np.sin(angles[-1]), 0.0])
+    across = np.array([-ahead[1], ahead[0], 0.0])
+    reach, wide = uniform(rng, 18, 34), radius_mm * uniform(rng, 3.5, 6)
+    plug = [boxes([path[-1] + ahead * reach / 2], (reach, wide, wide * 0.6), "abs", yaw_deg=yaw)]
+    tip = path[-1] + ahead * (reach + 7)
+    if chance(rng, 0.5):  # pins
+        plug.append(boxes([tip + across * side * wide * 0.3 for side in (-1, 1)], (16, 3.2, 3.2), "brass", yaw_deg=yaw))
+    else:
+        plug.append(boxes([tip], (13, wide * 0.6, wide * 0.3), "steel", yaw_deg=yaw))
+    return [*cable(path, radius_mm), *plug]

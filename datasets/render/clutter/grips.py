@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.render.clutter.boards import cable, transformer
+from datasets.render.clutter.boards import lead, transformer
 from datasets.render.clutter.shapes import (
     along_x,
     along_y,
@@ -72,9 +72,8 @@ def soldering_gun(rng: np.random.Generator) -> Phantom:
     tip = smooth([(end, 6, 0), (end + 22, 5, 0), (end + 34, 0, 0), (end + 22, -5, 0), (end, -6, 0)], closed=False)
     solids.append(wire(tip, uniform(rng, 0.9, 1.7), "copper", sides=6))
     solids.append(lying_box((10, 22, 11), "abs", (wide, -high - 14, 0)))
-    bend = rng.uniform(-40, 40, (4, 3)) * (1, 0.4, 0.1) - np.arange(1, 5)[:, None] * (0, 22.0, 0)
-    lead = smooth(np.concatenate([np.zeros((1, 3)), bend]) - (lean, grip, 0), 8, closed=False)
-    return finish("look_alikes/soldering_gun", [*solids, *cable(lead, 3.0)])
+    tail = lead(rng, np.array([-lean, -grip, 0.0]), rng.normal(-90, 25), 3.0)
+    return finish("look_alikes/soldering_gun", [*solids, *tail])
 
 
 def trigger_spray(rng: np.random.Generator) -> Phantom:
@@ -102,7 +101,7 @@ def tripod_head(rng: np.random.Generator) -> Phantom:
     radius, high = uniform(rng, 18, 30), uniform(rng, 50, 90)
     metal = pick(rng, "magnesium_alloy", "aluminium", "zinc_alloy", "abs")
     neck = radius * uniform(rng, 0.45, 0.8)
-    profile = [(radius, 0), (radius, high * 0.25), (neck, high * 0.32), (neck, high * 0.6), (radius * 0.8, high * 0.8)]
+    profile = [(radius, 0), (radius, high * 0.25), (neck, high * 0.32), (neck, high * 0.6), (radius * 0.8, high)]
     solids = [lathe(profile, metal, sides=20).moved(_UPRIGHT)]
     solids.append(pillow(rounded(radius * 2.6, radius * 0.35, 3), radius * 1.8, metal).moved(offset_mm=(0, high, 0)))
     solids.append(cylinder(3, 20, "steel", sides=10).moved(_UPRIGHT, (0, high + 8, 0)))

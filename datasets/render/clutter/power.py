@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.render.clutter.boards import board, cable, cell, fan, heat_sink, transformer
+from datasets.render.clutter.boards import board, cable, cell, fan, heat_sink, lead, transformer
 from datasets.render.clutter.shapes import (
     along_x,
     boxes,
@@ -76,13 +76,11 @@ def charger(rng: np.random.Generator) -> Phantom:
     blades = [(-size[0] / 2 - 8, side, 0.0) for side in (-9.5, 9.5)]
     solids.append(copies(along_x(cylinder(uniform(rng, 2.0, 2.5), 19, "brass", sides=8)), blades))
     start = np.array([size[0] / 2, 0.0, 0.0])
-    loops = np.cumsum(rng.uniform(-1, 1, (6, 3)) * (25, 32, 2), axis=0) + start + (25, 0, 0)
-    solids += cable(smooth(np.concatenate([[start], loops]), 4, closed=False), uniform(rng, 1.4, 2.6))
-    return finish("electronics/charger", solids, keep_pose=True)
+    return finish("electronics/charger", [*solids, *lead(rng, start, 0.0, uniform(rng, 1.4, 2.6))])
 
 
 def cables(rng: np.random.Generator) -> Phantom:
-    """Return a coiled cable with plugs, tied in the middle or loose."""
+    """Return a cable with plugs: coiled, or in a figure of eight with a tie in the middle."""
     turns, radius = int(rng.integers(2, 7)), uniform(rng, 28, 85)
     angle = np.linspace(0, 2 * np.pi * turns, 22 * turns)
     wobble = 1 + 0.12 * np.sin(angle * 0.37 + rng.uniform(0, 6)) + 0.05 * np.sin(angle * 1.31)
@@ -95,11 +93,19 @@ def cables(rng: np.random.Generator) -> Phantom:
         axis=1,
     )
     gauge = uniform(rng, 1.5, 4.2)
+    eight = chance(rng, 0.35)
+    if eight:
+        path[:, 1] = np.sin(2 * angle) * radius * wobble * 0.4
+        path[:, 2] = np.linspace(-1, 1, len(angle)) * turns * gauge
     solids = cable(path, gauge)
-    for end in (path[0], path[-1]):
-        yaw = uniform(rng, 0, 360)
-        solids.append(boxes([end], (uniform(rng, 18, 38), gauge * 4, gauge * 2.6), "abs", yaw_deg=yaw))
-        tip = end + np.array([np.cos(np.radians(yaw)), np.sin(np.radians(yaw)), 0]) * 22
+    if eight:
+        solids.append(along_x(tube(turns * gauge * 1.2 + 4, turns * gauge * 1.2 + 2, 12, pick(rng, "nylon", "steel"))))
+    for end, before in ((path[0], path[1]), (path[-1], path[-2])):
+        ahead = (end - before) / np.linalg.norm(end - before)
+        yaw = float(np.degrees(np.arctan2(ahead[1], ahead[0])))
+        body = uniform(rng, 18, 38)
+        solids.append(boxes([end + ahead * body / 2], (body, gauge * 4, gauge * 2.6), "abs", yaw_deg=yaw))
+        tip = end + ahead * (body + 6)
         solids.append(boxes([tip], (14, gauge * 2.6, gauge * 1.2), pick(rng, "steel", "brass"), yaw_deg=yaw))
     return finish("electronics/cables", solids)
 

@@ -39,14 +39,15 @@ def pistol_body(
             (-wide * 0.5 - lean, -grip_mm), (wide * 0.45 - lean, -grip_mm - 4), (wide * 0.55, -bore_mm * 1.5),
             (wide * 0.9, -bore_mm),
         ],
-        3,
+        5,
     )  # fmt: skip
     wall = uniform(rng, 2.0, 3.2)
-    inset = 1 - 2.2 * wall / bore_mm / 2.6
     centre = np.array([barrel_mm * 0.25, -bore_mm * 0.2])
     half = thick_mm / 2
-    inner = centre + (outline - centre) * inset
-    # The inside is kept only where it stays within the outside: the ends of the shrunk outline are straight walls.
+    along = np.roll(outline, -1, axis=0) - np.roll(outline, 1, axis=0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    # The outline runs counter-clockwise. The inside is kept only where it stays within the outside.
+    inner = outline + np.stack([-along[:, 1], along[:, 0]], axis=1) * wall * 1.4
     heights = [-half, -half * 0.7, half * 0.7, half]
     shrunk = centre + (outline - centre) * 0.93
     shell = loft([shrunk, outline, outline, shrunk], heights, material)
