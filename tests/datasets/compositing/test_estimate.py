@@ -134,7 +134,8 @@ def lab(rgb: NDArray[np.floating]) -> NDArray[np.float32]:
 
 COLOURS = [name for name, profile in BASE_PROFILES.items() if profile.output == "colour"]
 GREYS = [name for name in BASE_PROFILES if name not in COLOURS]
-# Mean CIELAB distance of steel of 6 to 32 mm from what the true table shows, under the estimate that this one replaced.
+# Mean CIELAB distance of steel of 6 to 32 mm from what the true table shows, under the estimate that this one replaced;
+# of `pure_blue` with the palette that is `rose_blue` now.
 BEFORE = {
     "ochre_teal": 26.0,
     "pure_blue": 22.9,
@@ -161,7 +162,7 @@ def test_the_scale_comes_back_and_lies_between_the_factors_that_are_stated(
     (low, high) = stated(found.look)
     assert low < 1 / factor < high
     assert 1.5 < high / low < 8.0  # neither sure of what no picture states nor without a word
-    assert 3_000 < found.look.sensor.photons[0] < 200_000
+    assert 3_000 < found.look.sensor.photons[0] <= 200_000  # the most that is assumed, where no grain shows
     assert any("few" in line for line in found.look.assumed)
 
 
@@ -203,7 +204,7 @@ def test_a_site_of_thinner_parcels_is_read_too_dense_but_no_more_than_is_stated(
     assert 1.0 < factor < 1.8
     assert low < 1 / factor < high
     light = lab(steel_wedge(found.look))[:, 0]
-    assert (np.diff(light) < 4.0).all(), light
+    assert (np.diff(light) < 5.0).all(), light
 
 
 def test_background_and_shape_of_the_tone_curve(site: Callable[[str], Site]) -> None:
