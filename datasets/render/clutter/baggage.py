@@ -240,9 +240,9 @@ def _soft_shell(rng: np.random.Generator, size: Size, *, folds: int, material: s
     solids: list[Solid] = []
     for side in (-1, 1):
         solids.append(fabric(rng, (x + 16, y + 16), side * (z / 2 + 4), uniform(rng, 0.5, 1.6), material, wave_mm=6))
-        for wider in rng.uniform(-75, -15, int(rng.integers(1, 4))):
+        for grown in rng.uniform(-75, -15, int(rng.integers(1, 4))):
             height = side * z * uniform(rng, 0.1, 0.5)
-            solids.append(stitched_rim(rng, (x + wider, y + wider), height, pick(rng, "nylon", "pvc", material)))
+            solids.append(stitched_rim(rng, (x + grown, y + grown), height, pick(rng, "nylon", "pvc", material)))
     solids += _folds(rng, size, folds, material) + creases(rng, size, int(rng.integers(6, 16)), material)
     return solids
 
