@@ -98,7 +98,7 @@ def storing() -> Iterator[None]:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Turn a storage that cannot be read into the answer to the client; an image that is not there stays an OSError."""
+    """Turn an error of the image storage into the answer to the client; FileNotFoundError, no such image, stays."""
     try:
         yield
     except FileNotFoundError:

@@ -116,7 +116,7 @@ def _new_index(index: Float, before: Float, after: Float, table: ColourTable, kv
     disproved = np.maximum(dense_floor(old_high, table) - index, 0.0) * np.exp(-np.maximum(added_high, 0.0))
     floor = dense_floor(high, table) - disproved
     fresh = np.maximum(material_index(low, high, kvp) + np.float32(table.material_bias), floor)
-    fresh = calmed(fresh.astype(np.float32), high.astype(np.float32), table.material_median_px)
+    fresh = calmed(fresh, high, table.material_median_px)
     return np.where(np.abs(added_low) + np.abs(added_high) > _FAINT, fresh, index).astype(np.float32)
 
 

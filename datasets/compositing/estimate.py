@@ -160,7 +160,7 @@ def _colour_look(look: Look, scans: Sequence[Scan]) -> tuple[Look, list[str]]:
     attenuation = curves[choice.index][level]
     told = [
         "each class of material darkens as in known scanners: orange, green and blue to black",
-        "sharpen, sharpen_px, material_blur_px and local_contrast are those of a middling scanner",
+        "sharpen, sharpen_px, material_blur_px, material_median_px and local_contrast are those of a middling scanner",
         _open(choice),
     ]
     dense = attenuation > _DENSE_FROM

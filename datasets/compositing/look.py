@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from datasets.catalogue import write_atomically
 from datasets.errors import CatalogueError, InsertionError
-from datasets.render.colour_maps import ColourTable, GreyTable, Palette
+from datasets.render.colour_maps import MEDIAN_WINDOWS_PX, ColourTable, GreyTable, Palette
 from datasets.render.scanner_profiles import BASE_PROFILES, ScannerProfile
 from datasets.render.sensor import Sensor
 from datasets.render.spectra import TUBE_VOLTAGES_KV
@@ -117,6 +117,9 @@ class Look:
         if isinstance(template, ColourTable):
             found = _like(asdict(template), values["display"], "display")
             palette = Palette(**found.pop("palette"))
+            window = found["material_median_px"]
+            if not isinstance(window, int) or window not in MEDIAN_WINDOWS_PX:
+                raise ValueError(f"expected material_median_px out of {MEDIAN_WINDOWS_PX}")
             display = replace(template, palette=palette, **found)
         elif isinstance(template, GreyTable):
             display = replace(template, **_like(asdict(template), values["display"], "display"))

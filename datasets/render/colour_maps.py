@@ -21,6 +21,7 @@ from datasets.render.compiled import compiled
 from datasets.render.spectra import attenuation_table_per_mm, response
 
 __all__ = [
+    "MEDIAN_WINDOWS_PX",
     "PALETTES",
     "ColourTable",
     "GreyTable",
@@ -70,6 +71,7 @@ class Palette:
         return Palette(mix(self.organic, other.organic), mix(self.mixed, other.mixed), mix(self.metal, other.metal))
 
 
+MEDIAN_WINDOWS_PX: Final = (0, 3, 5)
 _WHITE: Final = (255, 255, 255)
 PALETTES: Final[Mapping[str, Palette]] = MappingProxyType(
     {
@@ -121,8 +123,8 @@ class ColourTable:
         sharpen: strength of the unsharp mask on the attenuation.
         sharpen_px: its radius.
         material_blur_px: smoothing of the material, which makers smooth more than brightness.
-        material_median_px: window of the median over the material of dense matter (0, 3 or 5), where the quotient of
-            two weak signals is mostly noise; brightness stays as sharp as it is.
+        material_median_px: window, one of `MEDIAN_WINDOWS_PX`, of the median over the material of dense matter, where
+            the quotient of two weak signals is mostly noise; brightness stays as sharp as it is.
         material_bias: shift of the material index (a maker's thresholds).
         dense_index: least material index where hardly anything comes through: scatter makes thick steel look organic
             to the quotient, and makers show what dense matter they cannot tell as mixed or metal, never as organic.
@@ -241,9 +243,8 @@ def calmed(index: NDArray[np.float32], high_a: NDArray[np.float32], window_px: i
     if window_px <= 0:
         return index
     bounded = np.clip(index, np.float32(_LOW_INDEX), np.float32(_HIGH_INDEX))
-    step = np.float32(
-        (_HIGH_INDEX - _LOW_INDEX) / 255
-    )  # finer than the table; a median of bytes is several times faster
+    # A median of bytes is several times faster, and their steps are finer than the table's.
+    step = np.float32((_HIGH_INDEX - _LOW_INDEX) / 255)
     median = cv2.medianBlur(((bounded - np.float32(_LOW_INDEX)) / step + np.float32(0.5)).astype(np.uint8), window_px)
     median = cv2.GaussianBlur(median, (0, 0), window_px / 4) * step + np.float32(_LOW_INDEX)
     share = np.clip((high_a - np.float32(1.0)) / np.float32(1.2), 0.0, 1.0)

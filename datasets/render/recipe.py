@@ -41,7 +41,7 @@ class Recipe:
         bare_share: contents on a tray or the bare belt.
         close_up_share: small parcels with few objects, so that parts and cartridges are large in the image.
         second_parcel_share: another parcel touches the first, as on a full belt.
-        dense_share: parcels and bags that are full: packs of cloth from side to side, daily things, small metal.
+        dense_share: parcels and bags that are full: packs of cloth over one another, daily things, some small metal.
         firearm_share: parcels with one or two firearms.
         part_share: parcels with one to four loose parts.
         ammunition_share: parcels with ammunition.

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from datasets.render.colour_maps import PALETTES, ColourTable, GreyTable
+from datasets.render.colour_maps import MEDIAN_WINDOWS_PX, PALETTES, ColourTable, GreyTable
 from datasets.render.projector import View
 from datasets.render.sensor import Sensor
 from datasets.render.spectra import (
@@ -203,7 +203,7 @@ def _vary_colour(base: ColourTable, rng: np.random.Generator) -> ColourTable:
         sharpen=float(rng.uniform(0.5, 2.2)),
         sharpen_px=float(rng.uniform(0.6, 1.3)),
         material_blur_px=float(rng.uniform(0.4, 1.6)),
-        material_median_px=int(rng.choice((0, 3, 5), p=(0.08, 0.37, 0.55))),
+        material_median_px=int(rng.choice(MEDIAN_WINDOWS_PX, p=(0.08, 0.37, 0.55))),
         material_bias=float(rng.normal(0.0, 0.06)),
         dense_index=float(rng.uniform(0.7, 2.0)),
         hue_shift_degrees=float(rng.normal(0.0, 4.5)),

@@ -239,7 +239,7 @@ def _place_benign(kind: str, floor: Floor, rng: np.random.Generator, stock: dict
 
 
 def _stuffing(floor: Floor, rng: np.random.Generator, wanted: float, *, dense: bool) -> list[Phantom]:
-    """Return cloth from wall to wall through and over everything, and packs and small metal where it is dense."""
+    """Return cloth from wall to wall through and over everything; where it is dense, packs and at times small metal."""
     room = floor.high_mm - floor.low_mm
     laid: list[Phantom] = []
     if wanted > _SPARSE and rng.random() < _DRAPED:

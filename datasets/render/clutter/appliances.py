@@ -67,7 +67,7 @@ def power_drill(rng: np.random.Generator) -> Phantom:
 
 
 def hair_dryer(rng: np.random.Generator) -> Phantom:
-    """Return a hair dryer: fan motor, heater of resistance wire on mica, grip with switches, lead."""
+    """Return a hair dryer: fan motor, heater of resistance wire, grip with switches, lead, at times a flat nozzle."""
     bore = uniform(rng, 28, 42)
     barrel = uniform(rng, 80, 150)
     solids, foot = pistol_body(rng, (barrel, bore, uniform(rng, 90, 130), bore * 1.8), "abs")

@@ -44,7 +44,7 @@ def _zip_loop(rng: np.random.Generator, x: float, y: float, z: float, *, share: 
     start = int(rng.integers(len(loop)))
     loop = np.roll(loop, start, axis=0)[: max(4, int(len(loop) * share))]
     solids = zip_row(rng, loop, metal, pitch_mm=4.5)
-    tapes = np.stack([loop * (1 + share, 1 + share, 1) + (0, 0, 1.5) for share in (-0.03, 0.03)])
+    tapes = np.stack([loop * (1 + aside, 1 + aside, 1) + (0, 0, 1.5) for aside in (-0.03, 0.03)])
     return [*solids, Solid(square_strings(tapes, np.full(2, uniform(rng, 0.8, 1.6))), "nylon")]
 
 
@@ -99,7 +99,7 @@ def _folds(rng: np.random.Generator, size_mm: Size, count: int, material: str) -
 
 
 def trolley(rng: np.random.Generator, inner_size_mm: Size) -> Container:
-    """Return a trolley case: telescopic rails, handle boxes, wheels on metal axles, frame wires, ribs, zips, screws."""
+    """Return a trolley case: telescopic rails, handle boxes, wheels, frame wires, ribs, zips, screws, a lock."""
     x, y, z = inner_size_mm
     turn = np.eye(3)
     if y > x:  # built long along x
@@ -241,8 +241,8 @@ def _soft_shell(rng: np.random.Generator, size: Size, *, folds: int, material: s
     for side in (-1, 1):
         solids.append(fabric(rng, (x + 16, y + 16), side * (z / 2 + 4), uniform(rng, 0.5, 1.6), material, wave_mm=6))
         for grown in rng.uniform(-75, -15, int(rng.integers(1, 4))):
-            rim = x + grown, y + grown, side * z * uniform(rng, 0.1, 0.5)
-            solids.append(stitched_rim(rng, rim, pick(rng, "nylon", "pvc", material)))
+            height = side * z * uniform(rng, 0.1, 0.5)
+            solids.append(stitched_rim(rng, (x + grown, y + grown), height, pick(rng, "nylon", "pvc", material)))
     solids += _folds(rng, size, folds, material) + creases(rng, size, int(rng.integers(6, 16)), material)
     return solids
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from datasets.render.clutter.shapes import (
     Array,
+    along_x,
     along_y,
     chance,
     copies,
@@ -21,7 +22,6 @@ from datasets.render.solids import Solid, cylinder, extrude, tube
 __all__ = ["roller", "spinner"]
 
 _UPRIGHT = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])  # y becomes z
-_Z_TO_X = turned("y", 90).round()
 
 
 def _circle(radius: float, count: int) -> Array:
@@ -67,8 +67,7 @@ def spinner(rng: np.random.Generator, radius: float, *, tyre: str, yaw_deg: floa
     parts.append(tube(cup, cup * 0.9, radius * 0.8, "abs", sides=18).moved(offset_mm=(0, 0, radius * 0.4)))
     spots = np.concatenate([_circle(cup * 0.75, 3), np.full((3, 1), radius * 0.4)], axis=1)
     parts.append(copies(cylinder(1.6, radius * 0.5, "steel", sides=6), spots))
-    turn = _Z_TO_X @ turned("z", yaw_deg)
-    return [part.moved(turn) for part in parts]
+    return [along_x(part.moved(turned("z", yaw_deg))) for part in parts]
 
 
 def roller(rng: np.random.Generator, radius: float, *, tyre: str) -> list[Solid]:
@@ -84,6 +83,6 @@ def roller(rng: np.random.Generator, radius: float, *, tyre: str) -> list[Solid]
     for side in (-1, 1):
         parts.append(extrude(cheek, 2, shell).moved(_UPRIGHT, (0, side * wide * 0.78, 0)))
     spots = [(radius * 1.25, side * wide * 0.5, at * radius) for side in (-1, 1) for at in (-0.5, 0.5)]
-    screw = cylinder(1.6, 11, "steel", sides=6).moved(_Z_TO_X)
+    screw = along_x(cylinder(1.6, 11, "steel", sides=6))
     parts.append(copies(screw, spots[:: 1 if chance(rng, 0.5) else 2]))
     return parts

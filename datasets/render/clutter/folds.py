@@ -22,7 +22,7 @@ _CELLS: Final = 352  # along a side of a swatch
 _SWATCHES: Final = 6
 _LAYERS: Final = 20
 _PIECES: Final = 3  # of swatches added up in a heap
-_SMOOTH: Final = 6  # fields that bend the edges and folds of a swatch
+_BENDS: Final = 6  # fields that bend the edges and folds of a swatch
 # Of each layer, least and most: angle, middle along and across, half length and width in mm, thickness, hem's breadth,
 # hem's thickness, how far its edges wander, angle between its folds and its edge, distance between folds, how far they
 # bend, their height and their breadth. Thicknesses are those of loosely packed cotton in mm.
@@ -49,9 +49,9 @@ def _swatch(number: int) -> Array:
     """Return one of the few swatches, (_CELLS, _CELLS), thickness in mm."""
     rng = np.random.default_rng([4, number])
     at = np.asarray((np.arange(_CELLS) - _CELLS / 2) * _CELL_MM, np.float64)
-    bends = np.stack([_smooth(rng, at) for _ in range(_SMOOTH)])
+    bends = np.stack([_smooth(rng, at) for _ in range(_BENDS)])
     layers = between(rng.random((_LAYERS, _LAYER.shape[1])), *_LAYER)
-    chosen = rng.integers(0, _SMOOTH, (_LAYERS, 4))
+    chosen = rng.integers(0, _BENDS, (_LAYERS, 4))
     swatch: Array = _laid(at, bends, layers, chosen, rng.random((_LAYERS, 64)))
     return swatch
 

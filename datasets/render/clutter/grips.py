@@ -1,4 +1,4 @@
-"""What is held like a pistol or bent like one: staple and soldering guns, spray triggers, tripod heads, brackets."""
+"""What is held like a pistol or bent like one: staple and soldering guns, sprays, tripod heads, levers, brackets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from datasets.render.solids import Phantom, Solid, cylinder, extrude, lathe, tub
 
 __all__ = ["angle_brackets", "shift_lever", "soldering_gun", "staple_gun", "trigger_spray", "tripod_head"]
 
-_UPRIGHT = np.array([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]])  # z becomes y
+_UPRIGHT = np.array([[0, 0, -1.0], [1.0, 0, 0], [0, -1.0, 0]])  # x becomes y
 
 
 def staple_gun(rng: np.random.Generator) -> Phantom:
@@ -48,7 +48,7 @@ def staple_gun(rng: np.random.Generator) -> Phantom:
     solids.append(lying_box((length * 0.95, 9, 11), "steel", (0, -rise / 2 + 2, 0)))
     solids.append(lying_box((length * uniform(rng, 0.2, 0.6), 6, 9), "steel", (length * 0.15, -rise / 2 + 3, 0)))
     path, out = helix(rise * 0.9, 6, 8, 64)
-    spring = wire(path, 1.3, "steel", sides=5, up=out).moved(_UPRIGHT @ np.array([[0, 0, -1.0], [0, 1, 0], [1, 0, 0]]))
+    spring = wire(path, 1.3, "steel", sides=5, up=out).moved(_UPRIGHT)
     solids.append(spring.moved(offset_mm=(length * 0.4, 0, 0)))
     pins = [(length * 0.3, nose * 0.8, 0.0), (-length * 0.44, -rise * 0.3, 0.0), (length * 0.42, -rise * 0.4, 0.0)]
     solids.append(copies(cylinder(2.4, wide, "steel", sides=8), pins))
@@ -81,8 +81,8 @@ def trigger_spray(rng: np.random.Generator) -> Phantom:
     radius, high = uniform(rng, 26, 42), uniform(rng, 90, 175)
     shape = [(radius * 0.9, 0), (radius, high * 0.15), (radius * uniform(rng, 0.75, 1), high * 0.6), (14, high)]
     bottle = vessel(shape, 1.2, "polyethylene", content=pick(rng, "water", "soap"), fill=uniform(rng, 0.1, 0.9))
-    solids = [part.moved(_UPRIGHT, (0, -high, 0)) for part in bottle]
-    solids.append(tube(15, 12.5, 16, "polypropylene").moved(_UPRIGHT, (0, 4, 0)))
+    solids = [along_y(part, (0, -high, 0)) for part in bottle]
+    solids.append(along_y(tube(15, 12.5, 16, "polypropylene"), (0, 4, 0)))
     reach = uniform(rng, 40, 70)
     head = smooth([(-28, 14), (-22, 38), (reach, 40), (reach, 24), (10, 20), (8, 10), (-12, 10)], 3)
     solids.append(pillow(head, uniform(rng, 16, 24), "polypropylene"))
@@ -102,9 +102,9 @@ def tripod_head(rng: np.random.Generator) -> Phantom:
     metal = pick(rng, "magnesium_alloy", "aluminium", "zinc_alloy", "abs")
     neck = radius * uniform(rng, 0.45, 0.8)
     profile = [(radius, 0), (radius, high * 0.25), (neck, high * 0.32), (neck, high * 0.6), (radius * 0.8, high)]
-    solids = [lathe(profile, metal, sides=20).moved(_UPRIGHT)]
+    solids = [along_y(lathe(profile, metal, sides=20))]
     solids.append(pillow(rounded(radius * 2.6, radius * 0.35, 3), radius * 1.8, metal).moved(offset_mm=(0, high, 0)))
-    solids.append(cylinder(3, 20, "steel", sides=10).moved(_UPRIGHT, (0, high + 8, 0)))
+    solids.append(along_y(cylinder(3, 20, "steel", sides=10), (0, high + 8, 0)))
     solids.append(along_x(cylinder(radius * 0.5, radius * 2.3, metal, sides=16), (0, high * 0.72, 0)))
     reach, drop = uniform(rng, 110, 220), uniform(rng, -70, 30)
     solids.append(wire([(0, high * 0.7, 0), (-reach, high * 0.7 + drop, 0)], uniform(rng, 3, 5), "steel", sides=8))

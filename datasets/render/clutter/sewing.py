@@ -16,7 +16,7 @@ from datasets.render.clutter.shapes import (
 )
 from datasets.render.solids import Solid, extrude
 
-__all__ = ["cloth", "waves", "zip_puller", "zip_row"]
+__all__ = ["cloth", "waves", "zip_row"]
 
 
 def waves(rng: np.random.Generator, x: Array, y: Array, height_mm: float, count: int = 4) -> Array:
@@ -44,10 +44,8 @@ def cloth(
     return grid
 
 
-def zip_row(
-    rng: np.random.Generator, path_mm: Array, material: str, *, puller: bool = True, pitch_mm: float = 2.6
-) -> list[Solid]:
-    """Return teeth along a polyline (N, 3) as one mesh, and a slider with a puller."""
+def zip_row(rng: np.random.Generator, path_mm: Array, material: str, *, pitch_mm: float = 2.6) -> list[Solid]:
+    """Return teeth along a polyline (N, 3) as one mesh, and a slider with a puller where it is long enough."""
     path = np.asarray(path_mm, np.float64)
     steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
     along = np.concatenate([[0.0], np.cumsum(steps)])
@@ -56,13 +54,13 @@ def zip_row(
     direction = np.gradient(points, axis=0) if len(points) > 1 else np.array([[1.0, 0, 0]])
     yaw = np.degrees(np.arctan2(direction[:, 1], direction[:, 0]))
     solids = [boxes(points, (pitch_mm * 0.55, uniform(rng, 3.5, 6), 1.6), material, yaw_deg=yaw)]
-    if puller and len(points) > 4:
+    if len(points) > 4:
         index = int(rng.integers(1, len(points) - 1))
-        solids += zip_puller(rng, points[index], float(yaw[index]) + uniform(rng, -25, 25))
+        solids += _zip_puller(rng, points[index], float(yaw[index]) + uniform(rng, -25, 25))
     return solids
 
 
-def zip_puller(rng: np.random.Generator, at_mm: Array, yaw_deg: float) -> list[Solid]:
+def _zip_puller(rng: np.random.Generator, at_mm: Array, yaw_deg: float) -> list[Solid]:
     """Return a slider and its pull tab at a point."""
     metal = pick(rng, "zinc_alloy", "zinc_alloy", "brass", "steel")
     length, width = uniform(rng, 18, 42), uniform(rng, 7, 13)

@@ -1,4 +1,4 @@
-"""What fills real luggage and parcels to the lid: folded packs, food by the grain, and small metal all over."""
+"""What fills real luggage and parcels to the lid: folded packs, food by the grain, and loose small metal."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def grains(rng: np.random.Generator) -> Phantom:
 
 
 def findings(rng: np.random.Generator) -> Phantom:
-    """Return the small metal that lies all over a full bag: rivets, eyelets, snaps, pullers, hooks, clips, coins."""
+    """Return small metal that lies in a bag, loose or on clothes: rivets, eyelets, snaps, zips, hooks, clips, coins."""
     spread = (uniform(rng, 60, 380), uniform(rng, 50, 280), uniform(rng, 10, 80))
     metals = ("brass", "steel", "zinc_alloy", "copper", "stainless", "aluminium")
 

@@ -56,9 +56,9 @@ def creases(rng: np.random.Generator, size_mm: Size, count: int, material: str) 
     return solids
 
 
-def stitched_rim(rng: np.random.Generator, size_mm: Size, material: str) -> Solid:
-    """Return where a skin is sewn together: piping, hems and folds side by side that wander together, as one mesh."""
-    x, y, z = size_mm
+def stitched_rim(rng: np.random.Generator, size_mm: tuple[float, float], z_mm: float, material: str) -> Solid:
+    """Return where a skin is sewn together at height z: piping, hems, folds that wander together; as one mesh."""
+    x, y = size_mm
     lines, points = int(rng.integers(4, 10)), 72
     one = (lines, 1)
     angle = rng.uniform(0, 2 * np.pi, one) + np.linspace(0, 2 * np.pi, points) * rng.uniform(0.35, 1.0, one)
@@ -70,7 +70,7 @@ def stitched_rim(rng: np.random.Generator, size_mm: Size, material: str) -> Soli
     reach += rng.uniform(0.8, 4.5, one).cumsum(axis=0)
     paths = np.empty((lines, points, 3))
     paths[..., 0], paths[..., 1] = np.cos(angle) * reach, np.sin(angle) * reach
-    paths[..., 2] = z + np.arange(lines)[:, None] * 3.0  # one over the other
+    paths[..., 2] = z_mm + np.arange(lines)[:, None] * 3.0  # one over the other
     return Solid(square_strings(paths, rng.uniform(0.5, 1.4, lines)), material)
 
 

@@ -204,7 +204,7 @@ def test_a_site_of_thinner_parcels_is_read_too_dense_but_no_more_than_is_stated(
     assert 1.0 < factor < 1.8
     assert low < 1 / factor < high
     light = lab(steel_wedge(found.look))[:, 0]
-    assert (np.diff(light) < 5.0).all(), light
+    assert (np.diff(light) < 4.5).all(), light  # up by 4.0 from 12 to 16 mm, where steel takes the dense hue
 
 
 def test_background_and_shape_of_the_tone_curve(site: Callable[[str], Site]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from datasets.compositing.displays import show_more
 from datasets.compositing.files import Scan, read_scan
 from datasets.compositing.insertion import insert, overlay
 from datasets.compositing.look import Look
@@ -193,6 +194,20 @@ def test_thin_plastic_on_dense_cloth_does_not_turn_into_metal() -> None:
         assert organic.mean() > 0.5
         changed.append(float((organic & ~still).sum() / organic.sum()))
     assert max(changed) < 0.05, changed
+
+
+def test_added_thick_steel_keeps_one_hue_where_its_signal_is_mostly_noise() -> None:
+    seen = few_energies()
+    plate = transmission(np.full((1, 60, 60), 12.0, np.float32), attenuation_table_per_mm(("iron",), seen), seen)
+    after = np.maximum(np.random.default_rng(0).poisson(plate * 3000) / 3000, 1e-4).astype(np.float32)
+    before = np.ones_like(after)
+
+    def tint(window_px: int) -> float:
+        table = ColourTable(material_blur_px=0.0, sharpen=0.0, material_median_px=window_px)
+        added = show_more(show_colour(before[0], before[1], table), before, after, table, 160).astype(float)
+        return float((added[..., 2] - added[..., 1]).std())
+
+    assert tint(5) < 0.6 * tint(0)
 
 
 def test_annotations_tell_box_visibility_and_superposition(shadow: Shadow) -> None:

@@ -51,8 +51,13 @@ def test_a_file_that_is_no_look_is_refused(key: str, value: object, tmp_path: Pa
         Look.load(path)
 
 
-@pytest.mark.parametrize("key", ["gamma", "black_attenuation"])
-@pytest.mark.parametrize("value", [0, -1, float("inf"), "1"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *((key, value) for key in ("gamma", "black_attenuation") for value in (0, -1, float("inf"), "1")),
+        *(("material_median_px", value) for value in (-3, 4, 3.0, 99_999, "3")),
+    ],
+)
 def test_numbers_that_no_display_has_are_refused(key: str, value: object, tmp_path: Path) -> None:
     values = json.loads(json.dumps(Look.of(BASE_PROFILES["vivid"]).as_dict()))
     values["display"][key] = value

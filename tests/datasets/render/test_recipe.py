@@ -68,7 +68,7 @@ def test_split_keeps_its_shares_and_never_moves_a_parcel() -> None:
     assert {Recipe.load("test").split_of(parcel_id) for parcel_id in ids} == {"test"}
 
 
-def test_what_was_rendered_before_scanners_could_be_named_keeps_its_ids() -> None:
-    # Of the train catalogue that the shipped model was trained on: with another digest its parcels would be others.
+def test_the_train_recipe_keeps_its_ids_as_long_as_the_renderer_keeps_its_version() -> None:
+    # With another digest the same seeds would give other ids and splits; the version alone may change it.
     assert Recipe.load("train").digest()[:12] == "4be1469ce215"
     assert Recipe(scanner="vivid").digest() != Recipe().digest()

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from datasets.render.parcels import Parcel, draw_parcel
 from datasets.render.phantoms import random_threat
 from datasets.render.placement import Floor, bounds_of
 from datasets.render.recipe import Recipe
-from datasets.render.scene import compose, pack
-from datasets.render.solids import Phantom
+from datasets.render.scene import _pack_once, _place_benign, compose, pack
+from datasets.render.solids import Phantom, box
 from datasets.render.threat_plan import Threat, draw_decoy, draw_threats
 
 RECIPE = Recipe(max_triangles=40_000)
@@ -96,7 +97,7 @@ def test_a_second_parcel_may_hold_the_last_of_the_threats() -> None:
 
 
 def test_a_dense_parcel_is_stuffed_from_side_to_side() -> None:
-    covered, deep = [], []
+    deep = []
     for dense in (0.0, 1.0):
         recipe = replace(RECIPE, dense_share=dense, hard_negative_share=0.0)
         parcel = _parcel(3)
@@ -108,10 +109,34 @@ def test_a_dense_parcel_is_stuffed_from_side_to_side() -> None:
                 low, high = ((corner - parcel.inner_low_mm)[:2] // 8 for corner in item.bounds_mm())
                 seen[int(low[0]) : int(high[0]) + 1, int(low[1]) : int(high[1]) + 1] += 1
             counts.append(seen)
-        covered.append(float((np.array(counts) >= 3).mean()))
-        deep.append(float(np.mean(counts)))
-    assert covered[1] > 0.6
-    assert deep[1] > deep[0]
+        deep.append(np.array(counts))
+    assert (deep[1] >= 3).mean() > 0.6
+    assert deep[1].mean() > deep[0].mean()
+
+
+@pytest.mark.parametrize(("kind", "several"), [("keys", False), ("book", True)])
+def test_people_send_several_of_one_thing_but_never_of_small_metal(kind: str, several: bool) -> None:
+    rng, floor = np.random.default_rng(0), Floor(np.zeros(3), np.full(3, 1500.0))
+    stock: dict[str, Phantom] = {}
+    laid = []
+    for _ in range(12):
+        assert _place_benign(kind, floor, rng, stock)
+        laid.append(stock[kind])
+    assert any(a is b for a, b in pairwise(laid)) is several
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_packing_stops_at_a_threat_that_does_not_fit_and_starts_again_with_it(seed: int) -> None:
+    recipe, parcel = replace(RECIPE, dense_share=1.0), _parcel(seed)
+    bar = Threat((Phantom("barrel/long", (box((5000, 10, 10), "steel"),), label="barrel"),))
+    stopped, full = (
+        _pack_once(np.random.default_rng(seed), recipe, parcel, [bar], close_up=False, threats_first=first)
+        for first in (False, True)
+    )
+    assert len(stopped[0]) < len(full[0])
+    contents, _, placed = pack(np.random.default_rng(seed), recipe, parcel, [bar], close_up=False)
+    assert not placed
+    assert len(contents) > len(stopped[0]), "what was packed again is packed to the end"
 
 
 def _turned_away(phantom: Phantom) -> float:

@@ -57,7 +57,7 @@ def test_a_full_bag_of_cloth_weighs_what_clothes_weigh_and_shows_its_folds(seed:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_stitches_run_side_by_side_around_the_skin(seed: int) -> None:
-    rim = stitched_rim(np.random.default_rng(seed), (400.0, 300.0, 40.0), "nylon")
+    rim = stitched_rim(np.random.default_rng(seed), (400.0, 300.0), 40.0, "nylon")
     low, high = np.array(rim.bounds_mm[:3]), np.array(rim.bounds_mm[3:])
     assert (np.abs(low + high)[:2] < 120).all()
     assert (high - low)[0] > 300
