@@ -11,6 +11,7 @@ visual knowledge measurement" (IEEE Aerospace and Electronic Systems Magazine 20
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import cv2
@@ -34,6 +35,7 @@ _DIRECTIONS: Final = 40
 # images of the `train` recipe. Without an object only the complexity counts.
 _BORDERS: Final = (0.33, 0.45)
 _EMPTY_BORDERS: Final = (0.45, 0.6)
+_Screen = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def view_difficulty(points_mm: NDArray[np.floating], direction: NDArray[np.floating]) -> float:
@@ -47,8 +49,8 @@ def view_difficulty(points_mm: NDArray[np.floating], direction: NDArray[np.float
     points = points[:: max(len(points) // _POINTS, 1)]
     points = points - points.mean(axis=0)
     own_axes = np.linalg.svd(points, full_matrices=False)[2]
-    seen = _silhouette(points, np.asarray(direction, np.float64))
-    largest = max(_silhouette(points, one) for one in (*_sphere(), *own_axes, direction))
+    seen = _silhouette(points, _screen(np.asarray(direction, np.float64)))
+    largest = max(seen, *(_silhouette(points, one) for one in (*_screens(), *map(_screen, own_axes))))
     return 1.0 - seen / largest if largest > 0 else 0.0
 
 
@@ -91,13 +93,23 @@ def _level(value: float, borders: tuple[float, float]) -> Difficulty:
     return "easy" if value < borders[0] else "medium" if value < borders[1] else "hard"
 
 
-def _silhouette(points: NDArray[np.float64], direction: NDArray[np.float64]) -> float:
-    """Return the area of the convex hull of the points seen along a direction."""
+def _silhouette(points: NDArray[np.float64], screen: _Screen) -> float:
+    """Return the area of the convex hull of the points on a screen."""
+    flat = np.stack([points @ screen[0], points @ screen[1]], axis=1).astype(np.float32)
+    return float(cv2.contourArea(cv2.convexHull(flat)))
+
+
+def _screen(direction: NDArray[np.float64]) -> _Screen:
+    """Return the two axes (3,) of what is seen along a direction."""
     axis = direction / np.linalg.norm(direction)
     across = np.cross(axis, np.eye(3)[int(np.argmin(np.abs(axis)))])
     across /= np.linalg.norm(across)
-    flat = np.stack([points @ across, points @ np.cross(axis, across)], axis=1).astype(np.float32)
-    return float(cv2.contourArea(cv2.convexHull(flat)))
+    return across, np.cross(axis, across)
+
+
+@cache
+def _screens() -> tuple[_Screen, ...]:
+    return tuple(map(_screen, _sphere()))
 
 
 def _sphere() -> NDArray[np.float64]:
