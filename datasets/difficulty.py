@@ -109,12 +109,9 @@ def _screen(direction: NDArray[np.float64]) -> _Screen:
 
 @cache
 def _screens() -> tuple[_Screen, ...]:
-    return tuple(map(_screen, _sphere()))
-
-
-def _sphere() -> NDArray[np.float64]:
-    """Return (N, 3) directions spread evenly over half a sphere (a Fibonacci lattice)."""
+    """Return the screens of directions spread evenly over half a sphere (a Fibonacci lattice)."""
     number = np.arange(_DIRECTIONS)
     z = (number + 0.5) / _DIRECTIONS
     turn = number * np.pi * (3 - np.sqrt(5))
-    return np.stack([np.sqrt(1 - z * z) * np.cos(turn), np.sqrt(1 - z * z) * np.sin(turn), z], axis=1)
+    directions = np.stack([np.sqrt(1 - z * z) * np.cos(turn), np.sqrt(1 - z * z) * np.sin(turn), z], axis=1)
+    return tuple(map(_screen, directions))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from datasets.render.clutter.shapes import (
-    Array,
     along_x,
     along_y,
     chance,
@@ -17,6 +16,7 @@ from datasets.render.clutter.shapes import (
     turned,
     uniform,
 )
+from datasets.render.phantoms.outlines import circle
 from datasets.render.solids import Solid, cylinder, extrude, tube
 
 __all__ = ["roller", "spinner"]
@@ -24,20 +24,15 @@ __all__ = ["roller", "spinner"]
 _UPRIGHT = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])  # y becomes z
 
 
-def _circle(radius: float, count: int) -> Array:
-    angle = np.arange(count) * (2 * np.pi / count)
-    return np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius
-
-
 def _wheel(rng: np.random.Generator, radius: float, wide: float, tyre: str) -> list[Solid]:
     """Return a wheel about z: a tyre with a crown, a spoked rim, a bearing."""
     rim = radius * uniform(rng, 0.62, 0.78)
     spokes = int(rng.integers(3, 7))
-    holes = [_circle(rim * 0.2, 8) + spot for spot in _circle(rim * 0.62, spokes)]
+    holes = [circle(spot, rim * 0.2, sides=8) for spot in circle((0, 0), rim * 0.62, sides=spokes)]
     return [
         tube(radius, rim, wide * 0.6, tyre, sides=22),
         tube(radius * 0.95, rim, wide, tyre, sides=22),
-        extrude(_circle(rim, 22), wide * 0.55, pick(rng, "abs", "nylon", "polypropylene"), holes_mm=holes),
+        extrude(circle((0, 0), rim, sides=22), wide * 0.55, pick(rng, "abs", "nylon", "polypropylene"), holes_mm=holes),
         tube(radius * 0.26, radius * 0.14, wide * 0.7, "steel", sides=12),
     ]
 
@@ -65,7 +60,7 @@ def spinner(rng: np.random.Generator, radius: float, *, tyre: str, yaw_deg: floa
     parts.append(tube(radius * 0.42, radius * 0.2, radius * 0.3, pick(rng, "steel", "nylon"), sides=14))
     cup = radius * uniform(rng, 0.9, 1.2)
     parts.append(tube(cup, cup * 0.9, radius * 0.8, "abs", sides=18).moved(offset_mm=(0, 0, radius * 0.4)))
-    spots = np.concatenate([_circle(cup * 0.75, 3), np.full((3, 1), radius * 0.4)], axis=1)
+    spots = np.concatenate([circle((0, 0), cup * 0.75, sides=3), np.full((3, 1), radius * 0.4)], axis=1)
     parts.append(copies(cylinder(1.6, radius * 0.5, "steel", sides=6), spots))
     return [along_x(part.moved(turned("z", yaw_deg))) for part in parts]
 

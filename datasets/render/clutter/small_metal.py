@@ -38,8 +38,6 @@ __all__ = [
     "watch",
 ]
 
-_HEX = np.stack([np.cos(np.arange(6) * np.pi / 3), np.sin(np.arange(6) * np.pi / 3)], axis=1)
-
 
 def keys(rng: np.random.Generator) -> Phantom:
     """Return keys on a ring with a fob."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from datasets.render.clutter.shapes import (
-    Array,
     along_x,
     chance,
     copies,
@@ -34,8 +33,6 @@ __all__ = [
     "tool_heap",
     "wrench",
 ]
-
-_HEXAGON: Array = np.stack([np.cos(np.arange(6) * np.pi / 3), np.sin(np.arange(6) * np.pi / 3)], axis=1)
 
 
 def _wrench(rng: np.random.Generator) -> list[Solid]:
