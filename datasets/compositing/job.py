@@ -31,7 +31,7 @@ __all__ = ["InsertOptions", "insert_into_catalogue"]
 
 _OTHERS: Final = 4  # scans that are tried where the one whose turn it is takes no threat
 # Raised whenever this software would insert otherwise, so that a half-done job is never continued by other code.
-_VERSION: Final = 5
+_VERSION: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ _PRESET_FOLDER: Final = Path(__file__).parent / "recipes"
 PRESETS: Final = ("train", "bags", "benign", "calibration", "test", "reference")
 _IMAGE_FORMATS: Final = ("jpeg", "png", "dual_tiff")
 # Raised whenever the renderer changes what a recipe gives, so that a half-done job is never continued by other code.
-_RENDERER_VERSION: Final = 4
+_RENDERER_VERSION: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +131,6 @@ class Recipe:
     def digest(self) -> str:
         """Return 64 hex digits over every value and the renderer's version."""
         content = {**asdict(self), "renderer_version": _RENDERER_VERSION}
-        if not self.scanner:
-            del content["scanner"]  # younger than the catalogues that were made without it
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def parcel_id(self, seed: int, index: int) -> str:

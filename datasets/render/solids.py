@@ -33,6 +33,7 @@ __all__ = [
     "extrude",
     "frustum",
     "lathe",
+    "stacked",
     "sweep",
     "tube",
 ]
@@ -197,6 +198,15 @@ def extrude(outline_mm: ArrayLike, height_mm: float, material: str, *, holes_mm:
     rings = [_oriented(outline_mm, 1.0), *(_oriented(hole, -1.0) for hole in holes_mm)]
     pieces = [prism(ring, rings[0][0], height_mm / 2) for ring in rings]
     return Solid(np.concatenate(pieces) if len(pieces) > 1 else pieces[0], material)
+
+
+def stacked(outlines_mm: Sequence[ArrayLike], heights_mm: Sequence[float], material: str) -> Solid:
+    """Join outlines of equally many points (N, 2), each at its height, from low z to high z: plates with soft edges."""
+    step = 1 if doubled_area(np.ascontiguousarray(outlines_mm[0], np.float64)) > 0 else -1
+    rings = np.empty((len(heights_mm), len(np.asarray(outlines_mm[0])), 3))
+    for ring, outline, height in zip(rings, outlines_mm, heights_mm, strict=True):
+        ring[:, :2], ring[:, 2] = np.asarray(outline, np.float64)[::step], height
+    return Solid(skin(rings, False, True), material)
 
 
 def lathe(profile_mm: ArrayLike, material: str, *, sides: int = 24) -> Solid:

@@ -198,7 +198,7 @@ def _lock(rng: np.random.Generator, at: Array) -> list[Solid]:
     """Return a combination lock: a case with a row of dials, a bolt, a key cylinder."""
     width, dials = uniform(rng, 34, 60), int(rng.integers(3, 5))
     parts = hollow_box((width, 16, 18), 1.6, pick(rng, "zinc_alloy", "abs"), at)
-    row = [np.add(at, ((index - 1.0) * 7, 0, 2)) for index in range(dials)]
+    row = [np.add(at, ((index - (dials - 1) / 2) * 7, 0, 2)) for index in range(dials)]
     parts.append(copies(along_x(tube(6.5, 2, 4, pick(rng, "abs", "brass"), sides=14)), row))
     parts.append(along_x(cylinder(1.8, width * 0.9, "steel", sides=8), np.add(at, (0, 0, 2))))
     return [*parts, along_y(cylinder(4, 14, "brass", sides=12), np.add(at, (-width * 0.4, 0, -2)))]
@@ -240,9 +240,9 @@ def _soft_shell(rng: np.random.Generator, size: Size, *, folds: int, material: s
     solids: list[Solid] = []
     for side in (-1, 1):
         solids.append(fabric(rng, (x + 16, y + 16), side * (z / 2 + 4), uniform(rng, 0.5, 1.6), material, wave_mm=6))
-        for grown in rng.uniform(-75, -15, int(rng.integers(1, 4))):
+        for inside in rng.uniform(15, 75, int(rng.integers(1, 4))):
             height = side * z * uniform(rng, 0.1, 0.5)
-            solids.append(stitched_rim(rng, (x + grown, y + grown), height, pick(rng, "nylon", "pvc", material)))
+            solids.append(stitched_rim(rng, (x - inside, y - inside), height, pick(rng, "nylon", "pvc", material)))
     solids += _folds(rng, size, folds, material) + creases(rng, size, int(rng.integers(6, 16)), material)
     return solids
 

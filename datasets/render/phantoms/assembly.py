@@ -13,10 +13,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from datasets.render.phantoms.outlines import Outline, inset, rounded
-from datasets.render.solids import Phantom, Solid, extrude, lathe, sweep
+from datasets.render.phantoms.outlines import Outline, inset, room_inside, rounded
+from datasets.render.solids import Phantom, Solid, extrude, lathe, stacked, sweep
 
 __all__ = ["Assembly", "bored"]
+
+_PLATE_EDGE = 0.3  # how far in the edge of a plate is round, and how deep, as a share of its thickness
+_PLATE_EDGE_MOST_MM = 3.0
+_QUARTER = (1.0, 0.75**0.5, 0.5, 0.0)  # cosines of a quarter turn in steps of 30 degrees, but the last but one
 
 
 class Assembly:
@@ -54,9 +58,18 @@ class Assembly:
         *,
         z: float = 0,
         holes: Iterable[ArrayLike] = (),
+        margin_mm: float = 0.0,
     ) -> None:
-        """Add a flat part of one outline, its middle at height `z`."""
-        self.add(extrude(outline_mm, thickness_mm, material, holes_mm=holes), (0, 0, z))
+        """Add a flat part of one outline, its middle at height `z`, with round edges.
+
+        With holes the edge is round as far in as `margin_mm`, which no hole may reach.
+        """
+        cuts = list(holes)
+        reach = min(_PLATE_EDGE * thickness_mm, margin_mm if cuts else _PLATE_EDGE_MOST_MM)
+        fall = _PLATE_EDGE * thickness_mm
+        self.add(_pillow(outline_mm, thickness_mm, material, (room_inside(outline_mm, reach), fall)), (0, 0, z))
+        for cut in cuts:
+            self.add(extrude(cut, thickness_mm, material).cavity(), (0, 0, z))
 
     def sides(
         self, outline_mm: ArrayLike, gap_mm: float, wall_mm: float, material: str, *, holes: Iterable[ArrayLike] = ()
@@ -76,15 +89,25 @@ class Assembly:
         radius_mm: ArrayLike = 1.0,
         rim_mm: float | None = None,
         holes: Iterable[ArrayLike] = (),
+        edge: tuple[float, float] = (0.2, 0.6),
     ) -> None:
         """Add a hollow flat part: two sides of `wall_mm` and a rim of `rim_mm` around its edge.
 
-        `holes` go through the two sides and must lie inside the rim.
+        Its edges are round, outside and inside: they begin `edge[0]` of the thickness from the outline, as far as
+        there is room, and take off `edge[1]` of half the thickness there. So the rim is paler than the body, as that
+        of cast and milled things is. `holes` go through the two sides and must lie well inside the rim.
         """
-        outer = rounded(points_mm, radius_mm)
-        inner = rounded(inset(points_mm, wall_mm if rim_mm is None else rim_mm), radius_mm)
-        self.sides(outer, thickness_mm - 2 * wall_mm, wall_mm, material, holes=holes)
-        self.plate(outer, thickness_mm - 2 * wall_mm, material, holes=[inner])
+        points = np.asarray(points_mm, np.float64)
+        inner = inset(points, wall_mm if rim_mm is None else rim_mm)
+        inside_mm = thickness_mm - 2 * wall_mm
+        reach = room_inside(inner, room_inside(points, edge[0] * thickness_mm))
+        fall = edge[1] * thickness_mm / 2
+        self.add(_pillow(points, thickness_mm, material, (reach, fall), radius_mm))
+        self.add(_pillow(inner, inside_mm, material, (reach, min(fall, 0.49 * inside_mm)), radius_mm).cavity())
+        for hole in holes:
+            cut = extrude(hole, wall_mm, material).cavity()
+            for sign in (-1, 1):
+                self.add(cut, (0, 0, sign * (inside_mm + wall_mm) / 2))
 
     def loop(self, points_mm: ArrayLike, wall_mm: float, thickness_mm: float, material: str, radius_mm: float) -> None:
         """Add a flat ring that follows a polygon: trigger guards, skeleton stocks."""
@@ -162,6 +185,24 @@ class Assembly:
             scale = (longest_mm / length,) * 3
             phantom = replace(phantom, solids=tuple(solid.scaled(scale) for solid in phantom.solids))
         return phantom.centred()
+
+
+def _pillow(
+    points_mm: ArrayLike, thickness_mm: float, material: str, edge_mm: tuple[float, float], radius_mm: ArrayLike = 0.0
+) -> Solid:
+    """Return a plate about z = 0 whose faces fall off in a quarter of an ellipse towards its outline.
+
+    `edge_mm` are how far in the fall begins and how deep it is; `radius_mm` rounds the corners of the polygon.
+    """
+    reach, fall = edge_mm
+    half = thickness_mm / 2
+    if reach <= 0:
+        return extrude(rounded(points_mm, radius_mm) if np.any(radius_mm) else points_mm, thickness_mm, material)
+    rings = [inset(points_mm, reach * (1 - cos)) for cos in _QUARTER]
+    if np.any(radius_mm):
+        rings = [rounded(ring, radius_mm) for ring in rings]
+    heights = [half - fall * (1 - sin) for sin in _QUARTER[::-1]]
+    return stacked([*rings[::-1], *rings], [*(-height for height in heights[::-1]), *heights], material)
 
 
 def bored(profile_mm: ArrayLike, radius_mm: float) -> Outline:

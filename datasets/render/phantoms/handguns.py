@@ -139,7 +139,7 @@ def _printed(rng: Generator) -> Phantom:
         slide_of(a, rng, p, _pick(rng, plastic, "steel"), wall=u(2.2, 4))
         barrel_of(a, rng, p, "steel")
         magazine_of(a, rng, p, material=_pick(rng, plastic, "steel"))
-    frame_of(a, rng, p, plastic, wall=u(4, 7))
+    frame_of(a, rng, p, plastic, wall=u(4, 7), works=False)
     guard_of(a, rng, p, plastic)
     grip_of(a, rng, p, plastic, wall=u(4, 7))
     for _ in range(int(rng.integers(2, 6))):  # screws, nails and springs are all the metal there is

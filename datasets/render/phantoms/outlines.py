@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Outline", "band", "circle", "inset", "placed", "rectangle", "rounded"]
+__all__ = ["Outline", "band", "circle", "inset", "placed", "rectangle", "room_inside", "rounded"]
 
 Outline = NDArray[np.float64]
 
@@ -36,6 +36,17 @@ def inset(points_mm: ArrayLike, distance_mm: float) -> Outline:
     mitre = np.maximum(1.0 + np.sum(normal * before, axis=1), 0.5)
     moved: Outline = points + distance_mm * (normal + before) / mitre[:, None]
     return moved
+
+
+def room_inside(points_mm: ArrayLike, distance_mm: float) -> float:
+    """Return how far up to a distance every edge can move inwards without one turning round, 0 where hardly any."""
+    points = np.asarray(points_mm, np.float64)
+    edge = np.roll(points, -1, axis=0) - points
+    for share in (1.0, 0.7, 0.5, 0.35, 0.2, 0.1):
+        moved = inset(points, share * distance_mm)
+        if np.all(np.sum((np.roll(moved, -1, axis=0) - moved) * edge, axis=1) >= 0):
+            return share * distance_mm
+    return 0.0
 
 
 def band(path_mm: ArrayLike, width_mm: ArrayLike) -> Outline:

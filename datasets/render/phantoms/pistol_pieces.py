@@ -66,7 +66,7 @@ def draw_pistol(rng: Generator, size: float = 1.0, *, rake: tuple[float, float] 
     return Pistol(
         length, u(20, 32) * (0.45 + 0.55 * size), u(9, 22) * (0.5 + 0.5 * size), u(min(least, 1.0), 1.0),
         u(22, 34) * (0.55 + 0.45 * size), u(68, 120) * (0.35 + 0.65 * size), width, u(*rake), back, guard,
-        u(22, 34) * (0.6 + 0.4 * size), u(2.8, 6.0), bool(rng.random() < 0.4),
+        u(22, 34) * (0.6 + 0.4 * size), u(2.8, 6.0), bool(rng.random() < 0.65),
     )  # fmt: skip
 
 
@@ -76,13 +76,13 @@ def slide_of(
     """Add a hollow slide; `shift` draws it back, `open_top` leaves most of the barrel bare."""
     u, high, thick = rng.uniform, p.slide, p.thick * rng.uniform(0.9 if p.heavy else 0.72, 0.95)
     nose, heel = u(0, 0.3) * high, u(-0.15, 0.25) * high
-    left, right = -shift, p.length - shift
+    left, lap = -shift, -u(0.05, 0.35) * p.dust  # its flanks reach over the frame
     if open_top:
         low = high * u(0.38, 0.55)
         a_, b_ = p.length * u(0.3, 0.42), p.length * u(0.8, 0.93)
         points = [
-            (0, 0),
-            (p.length, 0),
+            (0, lap),
+            (p.length, lap),
             (p.length, high * u(0.7, 1)),
             (b_, high),
             (b_ - 4, low),
@@ -91,7 +91,13 @@ def slide_of(
             (heel, high),
         ]
     else:
-        points = [(0, 0), (p.length - nose, 0), (p.length, nose), (p.length - u(0, 0.3) * high, high), (heel, high)]
+        points = [
+            (0, lap),
+            (p.length - nose, lap),
+            (p.length, max(nose, lap + 1)),
+            (p.length - u(0, 0.3) * high, high),
+            (heel, high),
+        ]
         if rng.random() < 0.6:  # an ejection opening in the top edge
             a_, b_ = p.length * u(0.36, 0.44), p.length * u(0.5, 0.62)
             deep = high * u(0.3, 0.6)
@@ -102,7 +108,8 @@ def slide_of(
         cut = np.linspace(0.66, 0.86, int(rng.integers(2, 5))) * p.length - shift
         holes = [placed(rectangle(-3, -0.16 * high, 3, 0.16 * high), (x, 0.5 * high), u(0.0, 0.3)) for x in cut]
     side = max(wall, thick / 2 - min(p.bore + 3.6, 0.42 * p.slide)) if p.heavy else wall
-    a.shell(shape, thick, side, material, radius_mm=u(0.5, 5), rim_mm=wall * u(0.9, 1.5), holes=holes)
+    edge = u(0.12, 0.45), u(0.4, 0.9)
+    a.shell(shape, thick, side, material, radius_mm=u(0.5, 5), rim_mm=wall * u(0.9, 1.5), holes=holes, edge=edge)
     breech = p.length * u(0.14, 0.34)
     a.plate(
         rectangle(left + wall * 2, high * u(0.1, 0.3), left + breech, high - wall * 1.6), thick * u(0.3, 0.5), material
@@ -114,7 +121,6 @@ def slide_of(
             x = left + 5 + index * pitch
             rib = placed(rectangle(0, 0.1 * high, pitch * 0.45, 0.88 * high), (x, 0), slant * 0.3)
             a.sides(rib, thick, 0.7, material)
-    del right
 
 
 def barrel_of(a: Assembly, rng: Generator, p: Pistol, material: str, *, proud: float = 0.0, back: float = 0.36) -> None:
@@ -155,8 +161,10 @@ def barrel_of(a: Assembly, rng: Generator, p: Pistol, material: str, *, proud: f
             a.spring((start + chamber * 0.6, low), room, u(3.0, 4.2), coils=int(rng.choice([12, 18])))
 
 
-def frame_of(a: Assembly, rng: Generator, p: Pistol, material: str, *, wall: float, rail: bool = False) -> None:
-    """Add the hollow upper frame, from the tang to the dust cover, with trigger works inside."""
+def frame_of(
+    a: Assembly, rng: Generator, p: Pistol, material: str, *, wall: float, rail: bool = False, works: bool = True
+) -> None:
+    """Add the hollow upper frame, from the tang to the dust cover, with trigger works of steel inside."""
     u = rng.uniform
     end, tang = p.length * p.reach, u(2, 16)
     nose = u(0.1, 0.9) * p.dust
@@ -176,6 +184,14 @@ def frame_of(a: Assembly, rng: Generator, p: Pistol, material: str, *, wall: flo
     a.shell(points, p.thick * u(0.72, 0.92), side, material, radius_mm=u(0.5, 3), rim_mm=rim)
     for _ in range(int(rng.integers(2, 6))):
         a.pin((u(p.back, front + 14), -p.dust * u(0.25, 0.8)), u(1.2, 2.6), p.thick * 0.9)
+    for _ in range(int(rng.integers(2, 5)) if works else 0):  # what makes the middle of a pistol its darkest place
+        lump = rng.normal(0, 1, (6, 2)) * (u(4, 14), u(2, 0.4 * p.dust + 2)) + (
+            u(p.back, front + 20),
+            -p.dust * u(0, 0.7),
+        )
+        middle = lump.mean(axis=0)
+        angle = np.argsort(np.arctan2(*(lump - middle).T))
+        a.plate(rounded(lump[angle[::-1]], 2), p.thick * u(0.15, 0.5), "steel")
     a.plate(
         rounded(
             [

@@ -41,13 +41,13 @@ def _frame(
     u = rng.uniform
     top, bottom = radius + u(4, 8), -radius - u(3, 6)
     front, rear = length + u(10, 24), -u(16, 28)
-    near, gap = u(0.6, 1.6), u(0.3, 1.2)
+    near, gap = u(0.4, 1.2), u(0.1, 0.6)
     closed = style != "open"
     low, ahead = -radius - gap, length + near
     window = [(-near, low), (ahead, low), (ahead, radius + gap), (-near, radius + gap)]
     points = [
-        (rear, -radius * 0.4), (rear + 4, bottom), (front - u(0, 6), bottom), (front, -radius * 0.4), (front, top - 4),
-        (front - 3, top), (-8, top), (rear + 4, top * u(0.5, 0.8)),
+        (rear, -radius * 0.4), (rear + 4, bottom), (front - u(0, 14), bottom), (front, -radius * u(0.1, 0.7)),
+        (front, top - u(2, 5)), (front - 3, top), (-u(2, 8), top), (rear + u(0, 6), top * u(0.3, 0.8)),
     ]  # fmt: skip
     if not closed:  # no top strap
         points[3:] = [
@@ -55,7 +55,7 @@ def _frame(
             (-near, top * 0.8), (rear + 4, top * 0.7),
         ]  # fmt: skip
     holes = [rounded(window, 1)] if closed else []
-    a.plate(rounded(points, u(2, 6)), thick * u(0.28, 0.4), metal, holes=holes)
+    a.plate(rounded(points, u(2, 6)), thick * u(0.3, 0.5), metal, holes=holes, margin_mm=2.5)
     cover = [
         (rear + 1, -radius * 0.5),
         (rear + 5, bottom + 1),
@@ -96,6 +96,8 @@ def _frame(
     core = inset(outline, u(3.0, 4.5))
     a.plate(strap, thick * u(0.3, 0.45), metal, holes=[core])
     along = np.array([-np.sin(rake), -np.cos(rake)])
+    neck = band([(rear + 16, -radius * 0.1), root + along * 3, root + along * u(10, 18)], [u(20, 30), u(22, 28), 20])
+    a.plate(rounded(neck, 3), thick * u(0.28, 0.42), metal)
     a.plate(
         band([root + along * 8, root + along * grip * 0.5 + (3, 0), root + along * grip * 0.85], [3, 2.4, 2]),
         3,
@@ -124,7 +126,7 @@ def _barrel(
     rib: str,
 ) -> None:
     u = rng.uniform
-    outer = bore + u(2.2, 4)
+    outer = bore + u(2.4, 5.2)
     a.turned(
         bored([(outer * 1.1, -6), (outer * 1.05, reach * 0.3), (outer * u(0.85, 1.05), reach)], bore),
         metal,
