@@ -73,8 +73,9 @@ def accumulate(  # noqa: PLR0917  compiled code takes its arguments by position
     across = np.empty(3)
     below = np.empty(3)
     # Where the plane of every row cuts the long edge of a triangle and one of the short ones: column, inverse depth.
-    long_columns, long_inverses = np.empty(height * samples), np.empty(height * samples)
-    short_columns, short_inverses = np.empty(height * samples), np.empty(height * samples)
+    room = height * samples + 8  # `_cut` writes in whole steps of vector units
+    long_columns, long_inverses = np.empty(room), np.empty(room)
+    short_columns, short_inverses = np.empty(room), np.empty(room)
     for index in range(triangles.shape[0]):
         for corner in range(3):
             row[corner] = (np.float64(triangles[index, corner, 1]) - row_zero) / row_pitch
@@ -121,7 +122,7 @@ def _cut(  # noqa: PLR0917  compiled code takes its arguments by position
     """
     row, across, below, row_end, across_end, below_end = edge
     per_row = 1.0 / (row_end - row)
-    for at in range(begin, end):
+    for at in range(begin, begin + (end - begin + 7) // 8 * 8):  # what is beyond the end is written over or not read
         share = (first_row + at - row) * per_row
         inverse = 1.0 / (below + share * (below_end - below))
         inverses[_At(at)] = inverse

@@ -49,7 +49,8 @@ class Group:
 
     def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the lowest and the highest corner, each (3,)."""
-        return bounds_around([self.mesh])
+        bounds = self.mesh.bounds_mm
+        return np.array(bounds[:3]), np.array(bounds[3:])
 
     def turned(self, rotation: NDArray[np.float64]) -> Group:
         """Return the group turned about its centre, which becomes the origin."""

@@ -141,7 +141,7 @@ def _pack_once(
                 placed.append(item)
             elif not threats_first:  # all of this is packed again: no use in filling up
                 return contents, theme.name, placed
-        elif misses > _MISSES or triangles > recipe.max_triangles or (floor.filled() > wanted and not left):
+        elif misses > _MISSES or triangles > recipe.max_triangles or (not left and floor.filled() > wanted):
             continue
         elif isinstance(item, Threat):
             laid = _place_threat(item, floor, rng)

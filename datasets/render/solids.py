@@ -150,12 +150,14 @@ def _moved(
     Corners that were equal stay equal to the last bit, which the projector needs and a matrix product does not promise.
     """
     out = np.empty(triangles.shape, np.float32)
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = rotation
+    to_x, to_y, to_z = offset
     for index in range(triangles.shape[0]):
         for corner in range(3):
             x, y, z = triangles[index, corner, 0], triangles[index, corner, 1], triangles[index, corner, 2]
-            for axis in range(3):
-                turned = x * rotation[axis, 0] + y * rotation[axis, 1] + z * rotation[axis, 2]
-                out[index, corner, axis] = turned + offset[axis]
+            out[index, corner, 0] = x * xx + y * xy + z * xz + to_x
+            out[index, corner, 1] = x * yx + y * yy + z * yz + to_y
+            out[index, corner, 2] = x * zx + y * zy + z * zz + to_z
     return out
 
 

@@ -106,15 +106,30 @@ def few_energies(kvp: int = 160, pair: DetectorPair = DetectorPair()) -> Respons
     return Response(energies, weights)
 
 
-@lru_cache(maxsize=8192)
-def _table_row(material: str, energies_kev: tuple[float, ...]) -> NDArray[np.float32]:
+@lru_cache(maxsize=1)
+def _tabulated_kev() -> NDArray[np.float64]:
+    """Return all energies of the table, sorted: what is looked up once a material is known for every scanner."""
+    with np.load(_TABLE) as table:
+        every = [table[name] for name in table.files if not name.startswith("fluence")]
+    return np.unique(np.concatenate([values if values.ndim == 1 else values[0] for values in every]))
+
+
+@lru_cache(maxsize=1024)
+def _at_all_energies(material: str) -> NDArray[np.float32]:
+    return _per_mm(material, _tabulated_kev())
+
+
+def _per_mm(material: str, energies_kev: NDArray[np.float64]) -> NDArray[np.float32]:
     return (attenuation_per_cm(material, energies_kev) / 10).astype(np.float32)
 
 
 def attenuation_table_per_mm(materials: Sequence[str], seen: Response) -> NDArray[np.float32]:
     """Return (M, B) linear attenuation in 1/mm of every material at every bin of `seen`."""
-    key = tuple(seen.energies_kev.tolist())
-    return np.stack([_table_row(material, key) for material in materials])
+    known = _tabulated_kev()
+    at = np.searchsorted(known, seen.energies_kev).clip(max=len(known) - 1)
+    if np.array_equal(known[at], seen.energies_kev):
+        return np.stack([_at_all_energies(material)[at] for material in materials])
+    return np.stack([_per_mm(material, seen.energies_kev) for material in materials])
 
 
 def transmission(

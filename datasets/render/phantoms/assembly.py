@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from datasets.render.phantoms.outlines import Outline, inset, room_inside, rounded
+from datasets.render.phantoms.outlines import Outline, inset, insets, room_inside, rounded
 from datasets.render.solids import Phantom, Solid, extrude, lathe, stacked, sweep
 
 __all__ = ["Assembly", "bored"]
@@ -198,7 +198,7 @@ def _pillow(
     half = thickness_mm / 2
     if reach <= 0:
         return extrude(rounded(points_mm, radius_mm) if np.any(radius_mm) else points_mm, thickness_mm, material)
-    rings = [inset(points_mm, reach * (1 - cos)) for cos in _QUARTER]
+    rings = insets(points_mm, [reach * (1 - cos) for cos in _QUARTER])
     if np.any(radius_mm):
         rings = [rounded(ring, radius_mm) for ring in rings]
     heights = [half - fall * (1 - sin) for sin in _QUARTER[::-1]]

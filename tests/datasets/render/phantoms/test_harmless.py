@@ -94,6 +94,12 @@ def winds(corners: NDArray[np.float64], sides: int = 16) -> bool:
     return bool(np.minimum(angles, step - angles).max() > 0.5)
 
 
+def is_round(corners: NDArray[np.float64]) -> bool:
+    """Return whether a piece along x is as thick as it is high, as turned ones are; plates with soft edges are not."""
+    high, thick = np.ptp(corners[:, 1:], axis=0)
+    return bool(0.97 < high / thick < 1.03)
+
+
 def is_flat_ring(corners: NDArray[np.float64]) -> bool:
     """Return whether all corners lie in two planes across x."""
     return len(np.unique(corners[:, 0].round(3))) == 2
@@ -105,7 +111,7 @@ def test_bores_are_smooth_and_rings_are_flat(family: str) -> None:
     for seed in range(6):
         pieces = pieces_mm(FAMILIES["barrel"][family](np.random.default_rng(seed)))
         long = [corners for corners in pieces if np.ptp(corners[:, 0]) > 50]
-        tubes = [corners for corners in long if len(corners) >= 16 * 8]  # the outside, the bore and the chamber
+        tubes = [corners for corners in long if len(corners) >= 16 * 8 and is_round(corners)]  # with bore and chamber
         assert tubes
         assert not any(winds(corners) for corners in tubes)
         rings = [corners for corners in pieces if np.ptp(corners[:, 0]) < 1.0]
