@@ -17,7 +17,7 @@ __all__ = ["crumpled_foil", "drapery"]
 
 _POINTS: Final = 7  # along a seam
 _CELL_MM: Final = 16.0  # of the heap
-_FINE: Final = 8  # cells of the layers over it to one of the heap
+_FINE: Final = 7  # cells of the layers over it to one of the heap
 _HEAP_MM: Final = 190.0  # at most: 6 g/cm2
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from datasets.render.compiled import compiled
+
 __all__ = ["Outline", "band", "circle", "inset", "insets", "placed", "rectangle", "room_inside", "rounded"]
 
 Outline = NDArray[np.float64]
@@ -51,15 +53,43 @@ def _inward(points: Outline) -> tuple[Outline, Outline]:
 
 
 def room_inside(points_mm: ArrayLike, distance_mm: float) -> float:
-    """Return how far up to a distance every edge can move inwards without one turning round, 0 where hardly any."""
+    """Return how far up to a distance all edges can move inwards and still meet none; 0 where hardly any."""
     points = np.asarray(points_mm, np.float64)
-    edge = _from_next(points) - points
     way, mitre = _inward(points)
     for share in (1.0, 0.7, 0.5, 0.35, 0.2, 0.1):
-        moved = points + share * distance_mm * way / mitre
-        if np.all(np.sum((_from_next(moved) - moved) * edge, axis=1) >= 0):
+        if _keeps_clear(points, points + share * distance_mm * way / mitre, share * distance_mm):
             return share * distance_mm
     return 0.0
+
+
+@compiled
+def _keeps_clear(points: Outline, moved: Outline, distance_mm: float) -> bool:  # pragma: no cover  compiled
+    """Return whether no moved edge turned round, and none comes nearer to an edge that was not its own."""
+    count = points.shape[0]
+    for index in range(count):
+        following = (index + 1) % count
+        along = points[following] - points[index]
+        if np.sum((moved[following] - moved[index]) * along) < 0:
+            return False
+    for index in range(count):
+        following = (index + 1) % count
+        middle = (moved[index] + moved[following]) / 2
+        for edge in range(count):
+            start, end = points[edge], points[(edge + 1) % count]
+            if edge != index and edge != (index - 1) % count and _apart(moved[index], start, end) < 0.98 * distance_mm:
+                return False
+            if edge != index and _apart(middle, start, end) < 0.98 * distance_mm:
+                return False
+    return True
+
+
+@compiled
+def _apart(point: Outline, start: Outline, end: Outline) -> float:  # pragma: no cover  compiled
+    """Return the distance of a point from an edge."""
+    along, to = end - start, point - start
+    share = min(max(np.sum(to * along) / (np.sum(along * along) + 1e-12), 0.0), 1.0)
+    gap = to - share * along
+    return float(np.sqrt(np.sum(gap * gap)))
 
 
 def band(path_mm: ArrayLike, width_mm: ArrayLike) -> Outline:

@@ -12,6 +12,7 @@ from datasets.render.solids import (
     extrude,
     frustum,
     lathe,
+    stacked,
     sweep,
     tube,
 )
@@ -19,6 +20,7 @@ from datasets.render.solids import (
 RING = np.stack(
     [30 * np.cos(np.arange(99) * 2 * np.pi / 99), 30 * np.sin(np.arange(99) * 2 * np.pi / 99), np.zeros(99)], 1
 )
+SQUARE = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
 L_SHAPE = [(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]
 SOLIDS = {
     "box": (box((2, 3, 4), "steel"), 24.0),
@@ -39,6 +41,8 @@ SOLIDS = {
         ),
         2 * (45 - 0.5 - 9),
     ),
+    "pyramid": (stacked([SQUARE * 2, SQUARE], [1, 4], "steel"), 28.0),
+    "pyramid backwards": (stacked([SQUARE[::-1] * 2, SQUARE[::-1]], [1, 4], "steel"), 28.0),
     "cup": (lathe([(2, 0), (2, 5), (1, 5), (1, 1)], "steel", sides=300), np.pi * (20 - 4)),
 }
 

@@ -92,6 +92,13 @@ def test_a_pair_without_table_gets_the_full_spectrum() -> None:
     assert len(few_energies(160, odd).energies_kev) == len(response(160, odd).energies_kev)
 
 
+@pytest.mark.parametrize("seen", [few_energies(160), response(140), few_energies(160, DetectorPair(low_gos_mm=0.31))])
+def test_what_is_looked_up_at_once_for_all_scanners_is_what_each_would_get(seen: Response) -> None:
+    table = attenuation_table_per_mm(["steel", "polyethylene"], seen)
+    for row, name in zip(table, ("steel", "polyethylene"), strict=True):
+        assert np.array_equal(row, (attenuation_per_cm(name, seen.energies_kev) / 10).astype(np.float32))
+
+
 def test_air_is_one_and_transmission_falls_with_every_millimetre() -> None:
     seen = few_energies()
     table = attenuation_table_per_mm(["steel", "water"], seen)

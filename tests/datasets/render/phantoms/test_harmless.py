@@ -145,7 +145,7 @@ def test_phantoms_are_put_together_from_a_few_shapes_only() -> None:
                 "datasets.render.meshing",
             }:
                 shapes |= {name.name for name in node.names}
-    assert shapes == {"Phantom", "Solid", "ellipsoid", "extrude", "lathe", "sweep"}
+    assert shapes == {"Phantom", "Solid", "ellipsoid", "extrude", "lathe", "stacked", "sweep"}
 
 
 def sources() -> list[Path]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from datasets.render.materials import MATERIALS
 from datasets.render.phantoms import FAMILIES, cartridge_group, random_threat, shotshell_group, threat_group
 from datasets.render.phantoms.assembly import Assembly
+from datasets.render.phantoms.outlines import room_inside
 from datasets.render.phantoms.pistol_pieces import draw_pistol, slide_of
 from datasets.render.solids import Phantom, Solid
 from detector.taxonomy import ATTRIBUTES, LABELS
@@ -110,9 +111,31 @@ def test_ray_through_a_known_hollow_box() -> None:
     from datasets.render.phantoms.assembly import Assembly
 
     assembly = Assembly()
-    assembly.shell([(0, 0), (40, 0), (40, 20), (0, 20)], 10.0, 2.0, "steel", radius_mm=0.1)
+    assembly.shell([(0, 0), (40, 0), (40, 20), (0, 20)], 10.0, 2.0, "steel", radius_mm=0.1, edge=(0, 0))
     rays = np.array([(0.013, 0.007), (-19.1, 0.3), (30.0, 0.0)])  # middle, rim, outside
     np.testing.assert_allclose(path_lengths_mm(assembly.phantom("x/y", "slide"), rays)["steel"], [4, 10, 0], atol=1e-4)
+
+
+def test_edges_are_round_so_that_metal_thins_out_towards_its_outline() -> None:
+    hollow, solid = Assembly(), Assembly()
+    square = [(0, 0), (60, 0), (60, 60), (0, 60)]
+    hollow.shell(square, 20.0, 3.0, "steel", radius_mm=0, rim_mm=5.0, edge=(0.25, 0.6))
+    solid.plate(square, 10.0, "steel")
+    rays = np.array([(-29.9, 1.0), (-28.0, 1.0), (-25.5, 1.0), (0.0, 1.0)])  # the outline is at x = -30
+    rim = path_lengths_mm(hollow.phantom("shell", "slide"), rays)["steel"]
+    assert rim == pytest.approx([20 * (1 - 0.6) + 1.1, 17.0, 20.0, 6.0], abs=1.2)
+    assert rim[0] < rim[1] < rim[2]
+    plate = path_lengths_mm(solid.phantom("plate", "slide"), rays)["steel"]
+    assert plate[0] < 5.5 < plate[1] < plate[2] == plate[3] == pytest.approx(10.0)
+
+
+def test_an_outline_without_room_keeps_its_edge() -> None:
+    square, sliver = [(0, 0), (10, 0), (10, 10), (0, 10)], [(0, 0), (10, 0), (10, 0.1), (0, 0.1)]
+    assert room_inside(square, 3.0) == 3.0
+    assert room_inside(square, 9.0) == pytest.approx(4.5)  # half of what was wanted, where the square would close
+    assert room_inside(sliver, 3.0) == 0.0
+    bridge = [(0, 0), (90, 0), (90, 20), (60, 20), (60, 8), (30, 8), (30, 20), (0, 20)]
+    assert room_inside(bridge, 6.0) == pytest.approx(3.0)  # at 4.2 its thin middle would turn inside out
 
 
 def test_stamped_copies_lie_where_they_are_put() -> None:
@@ -203,7 +226,7 @@ def test_a_loaded_magazine_holds_lead_and_a_gun_is_not_one_block() -> None:
 
 def test_a_heavy_pistol_casts_the_darker_shadow() -> None:
     drawn = [draw_pistol(np.random.default_rng(seed)) for seed in SEEDS]
-    assert 0.2 < np.mean([pistol.heavy for pistol in drawn]) < 0.6
+    assert 0.4 < np.mean([pistol.heavy for pistol in drawn]) < 0.8
     more = []
     for pistol in drawn:
         steel = []
@@ -212,5 +235,5 @@ def test_a_heavy_pistol_casts_the_darker_shadow() -> None:
             slide_of(slide, np.random.default_rng(1), replace(pistol, heavy=heavy), "steel", wall=2.0)
             steel.append(sum(volume_mm3(solid) for solid in slide.phantom("slide/test", "slide").solids))
         more.append(steel[1] / steel[0])
-    assert min(more) >= 1.0
+    assert min(more) > 0.8  # thicker, so that its edges may be rounder
     assert np.median(more) > 1.25
