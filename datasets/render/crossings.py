@@ -116,7 +116,9 @@ def _cut(  # noqa: PLR0917  compiled code takes its arguments by position
     edge: tuple[float, float, float, float, float, float],
     column_zero: float,
 ) -> None:  # pragma: no cover  compiled
-    """Fill begin to end with where planes from `first_row` on cut an edge: row, across and below at its two ends.
+    """Fill begin to end, and up to seven places beyond, with where planes from `first_row` on cut an edge.
+
+    An edge is row, across and below at its two ends.
 
     Always from the corner below the plane to the one above, so that two triangles at an edge agree to the last bit.
     """

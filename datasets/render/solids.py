@@ -204,10 +204,11 @@ def extrude(outline_mm: ArrayLike, height_mm: float, material: str, *, holes_mm:
 
 def stacked(outlines_mm: Sequence[ArrayLike], heights_mm: Sequence[float], material: str) -> Solid:
     """Join outlines of equally many points (N, 2), each at its height, from low z to high z: plates with soft edges."""
-    step = 1 if doubled_area(np.ascontiguousarray(outlines_mm[0], np.float64)) > 0 else -1
-    rings = np.empty((len(heights_mm), len(np.asarray(outlines_mm[0])), 3))
-    for ring, outline, height in zip(rings, outlines_mm, heights_mm, strict=True):
-        ring[:, :2], ring[:, 2] = np.asarray(outline, np.float64)[::step], height
+    outlines = np.ascontiguousarray(outlines_mm, np.float64)
+    # all of them say which way round they run: one may have shrunk to a line
+    step = 1 if sum(doubled_area(outline) for outline in outlines) > 0 else -1
+    rings = np.empty((*outlines.shape[:2], 3))
+    rings[..., :2], rings[..., 2] = outlines[:, ::step], np.asarray(heights_mm)[:, None]
     return Solid(skin(rings, False, True), material)
 
 

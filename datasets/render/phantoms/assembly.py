@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,9 +19,9 @@ from datasets.render.solids import Phantom, Solid, extrude, lathe, stacked, swee
 
 __all__ = ["Assembly", "bored"]
 
-_PLATE_EDGE = 0.3  # how far in the edge of a plate is round, and how deep, as a share of its thickness
-_PLATE_EDGE_MOST_MM = 3.0
-_QUARTER = (1.0, 0.75**0.5, 0.5, 0.0)  # cosines of a quarter turn in steps of 30 degrees, but the last but one
+_PLATE_EDGE: Final = 0.3  # how far in the edge of a plate is round, and how deep, as a share of its thickness
+_PLATE_EDGE_MOST_MM: Final = 3.0
+_QUARTER: Final = (1.0, 0.75**0.5, 0.5, 0.0)  # cosines of 0, 30, 60 and 90 degrees
 
 
 class Assembly:
@@ -62,14 +63,13 @@ class Assembly:
     ) -> None:
         """Add a flat part of one outline, its middle at height `z`, with round edges.
 
-        With holes the edge is round as far in as `margin_mm`, which no hole may reach.
+        With holes its edges stay sharp, or are round as far in as `margin_mm`, which no hole may reach.
         """
-        cuts = list(holes)
-        reach = min(_PLATE_EDGE * thickness_mm, margin_mm if cuts else _PLATE_EDGE_MOST_MM)
-        fall = _PLATE_EDGE * thickness_mm
-        self.add(_pillow(outline_mm, thickness_mm, material, (room_inside(outline_mm, reach), fall)), (0, 0, z))
+        fall, cuts = _PLATE_EDGE * thickness_mm, list(holes)
+        reach = room_inside(outline_mm, min(fall, margin_mm if cuts else _PLATE_EDGE_MOST_MM))
+        self.add(_pillow(outline_mm, thickness_mm, material, (reach, fall)), (0, 0, z))
         for cut in cuts:
-            self.add(extrude(cut, thickness_mm, material).cavity(), (0, 0, z))
+            self.add(_inside_out(extrude(cut, thickness_mm, material)), (0, 0, z))
 
     def sides(
         self, outline_mm: ArrayLike, gap_mm: float, wall_mm: float, material: str, *, holes: Iterable[ArrayLike] = ()
@@ -95,7 +95,7 @@ class Assembly:
 
         Its edges are round, outside and inside: they begin `edge[0]` of the thickness from the outline, as far as
         there is room, and take off `edge[1]` of half the thickness there. So the rim is paler than the body, as that
-        of cast and milled things is. `holes` go through the two sides and must lie well inside the rim.
+        of cast and milled things is. `holes` go through the two sides and must lie further in than the edge is round.
         """
         points = np.asarray(points_mm, np.float64)
         inner = inset(points, wall_mm if rim_mm is None else rim_mm)
@@ -103,9 +103,9 @@ class Assembly:
         reach = room_inside(inner, room_inside(points, edge[0] * thickness_mm))
         fall = edge[1] * thickness_mm / 2
         self.add(_pillow(points, thickness_mm, material, (reach, fall), radius_mm))
-        self.add(_pillow(inner, inside_mm, material, (reach, min(fall, 0.49 * inside_mm)), radius_mm).cavity())
+        self.add(_inside_out(_pillow(inner, inside_mm, material, (reach, min(fall, 0.49 * inside_mm)), radius_mm)))
         for hole in holes:
-            cut = extrude(hole, wall_mm, material).cavity()
+            cut = _inside_out(extrude(hole, wall_mm, material))
             for sign in (-1, 1):
                 self.add(cut, (0, 0, sign * (inside_mm + wall_mm) / 2))
 
@@ -203,6 +203,14 @@ def _pillow(
         rings = [rounded(ring, radius_mm) for ring in rings]
     heights = [half - fall * (1 - sin) for sin in _QUARTER[::-1]]
     return stacked([*rings[::-1], *rings], [*(-height for height in heights[::-1]), *heights], material)
+
+
+def _inside_out(solid: Solid) -> Solid:
+    """Return a hole of a solid's shape that becomes part of the mesh around it, so that this shows how thin it is.
+
+    The projector gives thin metal more rays a pixel.
+    """
+    return Solid(np.ascontiguousarray(solid.triangles_mm[:, ::-1]), solid.material)
 
 
 def bored(profile_mm: ArrayLike, radius_mm: float) -> Outline:

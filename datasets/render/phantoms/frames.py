@@ -45,15 +45,8 @@ def _pistol_frame(family: str) -> Family:
             for x in (p.length * 0.05, p.length * rng.uniform(0.45, 0.6)):
                 if family == "pistol_polymer":
                     a.sides(rectangle(x, -4, x + rng.uniform(8, 22), 3), p.thick * 0.5, 1.5, "steel")
-        frame_of(
-            a,
-            rng,
-            p,
-            metal,
-            wall=wall,
-            rail=bool(attributes) and bool(rng.random() < 0.6),
-            works=family != "pistol_printed",
-        )
+        rail = bool(attributes) and bool(rng.random() < 0.6)
+        frame_of(a, rng, p, metal, wall=wall, rail=rail, works=family != "pistol_printed")
         guard_of(a, rng, p, metal)
         if family == "pistol_skeleton":
             skeleton_grip(a, rng, p, metal)

@@ -142,7 +142,7 @@ def _printed(rng: Generator) -> Phantom:
     frame_of(a, rng, p, plastic, wall=u(4, 7), works=False)
     guard_of(a, rng, p, plastic)
     grip_of(a, rng, p, plastic, wall=u(4, 7))
-    for _ in range(int(rng.integers(2, 6))):  # screws, nails and springs are all the metal there is
+    for _ in range(int(rng.integers(2, 6))):  # screws and nails; little else is metal
         a.pin((u(0, p.length * 0.6), u(-p.dust, p.slide * 0.8)), u(1, 2.5), p.thick * u(0.7, 1.1))
     a.spring((u(5, 20), p.slide * 0.5), u(20, 45), u(3, 5), coils=8)
     return a.phantom("handgun/printed", "handgun", ("polymer", "printed"))

@@ -130,4 +130,5 @@ def _from_next(points: Outline) -> Outline:
 
 
 def _from_last(points: Outline) -> Outline:
+    """Return every point's last one."""
     return np.concatenate([points[-1:], points[:-1]])

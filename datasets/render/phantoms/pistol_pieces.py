@@ -1,6 +1,6 @@
 """The pieces that self-loading pistols share: slide, barrel, frame, grip, guard, magazine.
 
-The frame of reference of a pistol: x = 0 at the rear of the slide, y = 0 where slide and frame meet, muzzle along +x.
+The frame of reference of a pistol: x = 0 at the rear of the slide, y = 0 at the top of the frame, muzzle along +x.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def barrel_of(a: Assembly, rng: Generator, p: Pistol, material: str, *, proud: f
 def frame_of(
     a: Assembly, rng: Generator, p: Pistol, material: str, *, wall: float, rail: bool = False, works: bool = True
 ) -> None:
-    """Add the hollow upper frame, from the tang to the dust cover, with trigger works of steel inside."""
+    """Add the hollow upper frame, from the tang to the dust cover, with a bar of steel and often trigger `works`."""
     u = rng.uniform
     end, tang = p.length * p.reach, u(2, 16)
     nose = u(0.1, 0.9) * p.dust
@@ -185,13 +185,10 @@ def frame_of(
     for _ in range(int(rng.integers(2, 6))):
         a.pin((u(p.back, front + 14), -p.dust * u(0.25, 0.8)), u(1.2, 2.6), p.thick * 0.9)
     for _ in range(int(rng.integers(2, 5)) if works else 0):  # what makes the middle of a pistol its darkest place
-        lump = rng.normal(0, 1, (6, 2)) * (u(4, 14), u(2, 0.4 * p.dust + 2)) + (
-            u(p.back, front + 20),
-            -p.dust * u(0, 0.7),
-        )
-        middle = lump.mean(axis=0)
-        angle = np.argsort(np.arctan2(*(lump - middle).T))
-        a.plate(rounded(lump[angle[::-1]], 2), p.thick * u(0.15, 0.5), "steel")
+        middle = np.array([u(p.back, front + 14), -p.dust * u(0.1, 0.7)])
+        angles, size = np.linspace(0, 2 * np.pi, 7)[:6], (u(4, 14), u(0.2, 0.5) * p.dust)
+        lump = middle + np.stack([np.cos(angles), np.sin(angles)], axis=1) * rng.uniform(0.5, 1.2, (6, 1)) * size
+        a.plate(rounded(lump, 2), p.thick * u(0.15, 0.5), "steel")
     a.plate(
         rounded(
             [

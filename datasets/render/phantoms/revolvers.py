@@ -39,15 +39,16 @@ def _frame(
 ) -> float:
     """Add a frame about a cylinder whose axis is y = 0 from x = 0 to `length`; return the front end of the frame."""
     u = rng.uniform
-    top, bottom = radius + u(4, 8), -radius - u(3, 6)
+    top, bottom = radius + u(4, 8), -radius - u(4, 6)
     front, rear = length + u(10, 24), -u(16, 28)
     near, gap = u(0.4, 1.2), u(0.1, 0.6)
     closed = style != "open"
     low, ahead = -radius - gap, length + near
     window = [(-near, low), (ahead, low), (ahead, radius + gap), (-near, radius + gap)]
     points = [
-        (rear, -radius * 0.4), (rear + 4, bottom), (front - u(0, 14), bottom), (front, -radius * u(0.1, 0.7)),
-        (front, top - u(2, 5)), (front - 3, top), (-u(2, 8), top), (rear + u(0, 6), top * u(0.3, 0.8)),
+        (rear, -radius * 0.4), (rear + 4, bottom), (max(front - u(0, 14), ahead + 4), bottom),
+        (front, -radius * u(0.1, 0.7)), (front, top - u(2, 5)), (front - 3, top), (-u(2, 8), top),
+        (rear + u(0, 6), top * u(0.3, 0.8)),
     ]  # fmt: skip
     if not closed:  # no top strap
         points[3:] = [
@@ -55,7 +56,7 @@ def _frame(
             (-near, top * 0.8), (rear + 4, top * 0.7),
         ]  # fmt: skip
     holes = [rounded(window, 1)] if closed else []
-    a.plate(rounded(points, u(2, 6)), thick * u(0.3, 0.5), metal, holes=holes, margin_mm=2.5)
+    a.plate(rounded(points, u(2, 6)), thick * u(0.3, 0.5), metal, holes=holes, margin_mm=2.0)
     cover = [
         (rear + 1, -radius * 0.5),
         (rear + 5, bottom + 1),

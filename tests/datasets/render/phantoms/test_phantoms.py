@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -127,6 +129,43 @@ def test_edges_are_round_so_that_metal_thins_out_towards_its_outline() -> None:
     assert rim[0] < rim[1] < rim[2]
     plate = path_lengths_mm(solid.phantom("plate", "slide"), rays)["steel"]
     assert plate[0] < 5.5 < plate[1] < plate[2] == plate[3] == pytest.approx(10.0)
+
+
+def test_no_hole_reaches_the_round_edge_of_its_plate(monkeypatch: pytest.MonkeyPatch) -> None:
+    apart: list[float] = []
+    plate = Assembly.plate
+
+    def watched(
+        self: Assembly,
+        outline: NDArray[np.float64],
+        thick: float,
+        metal: str,
+        *,
+        z: float = 0.0,
+        holes: Sequence[NDArray[np.float64]] = (),
+        margin_mm: float = 0.0,
+    ) -> None:
+        for hole in holes if margin_mm else ():
+            edge = np.asarray(outline, np.float32)
+            apart.extend(cv2.pointPolygonTest(edge, (float(x), float(y)), True) - margin_mm for x, y in hole)
+        plate(self, outline, thick, metal, z=z, holes=holes, margin_mm=margin_mm)
+
+    monkeypatch.setattr(Assembly, "plate", watched)
+    for family in FAMILIES["revolver"].values():
+        for seed in SEEDS:
+            family(np.random.default_rng(seed))
+    assert len(apart) > 1000
+    assert min(apart) > 0, min(apart)
+
+
+def test_a_plate_that_closes_to_a_line_keeps_its_right_side_out() -> None:
+    for turn in np.linspace(0, 3, 50):
+        assembly = Assembly()
+        cos, sin = np.cos(turn), np.sin(turn)
+        band = np.array([(0, 0), (40, 0), (40, 6), (0, 6)]) @ np.array([(cos, sin), (-sin, cos)])
+        assembly.plate(band, 12.0, "steel")
+        (solid,) = assembly.phantom("band", "slide").solids
+        assert 2000 < volume_mm3(solid) < 40 * 6 * 12
 
 
 def test_an_outline_without_room_keeps_its_edge() -> None:
