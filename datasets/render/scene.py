@@ -131,7 +131,7 @@ def _pack_once(
     queue = _queue(rng, recipe, theme, threats, close_up=close_up, dense=dense, first=threats_first or wanted < _SPARSE)
 
     placed = []
-    left, misses = len(threats), 0
+    left, misses, full = len(threats), 0, False
     stock: dict[str, Phantom] = {}
     for item in queue:
         if isinstance(item, Threat) and item.sought:
@@ -141,7 +141,7 @@ def _pack_once(
                 placed.append(item)
             elif not threats_first:  # all of this is packed again: no use in filling up
                 return contents, theme.name, placed
-        elif misses > _MISSES or triangles > recipe.max_triangles or (not left and floor.filled() > wanted):
+        elif misses > _MISSES or triangles > recipe.max_triangles or (full and not left):
             continue
         elif isinstance(item, Threat):
             laid = _place_threat(item, floor, rng)
@@ -151,6 +151,7 @@ def _pack_once(
         if laid is not None:
             contents += laid
             triangles += sum(solid.triangles_mm.shape[0] for phantom in laid for solid in phantom.solids)
+            full = floor.filled() > wanted
     room = float(np.prod(parcel.inner_high_mm - parcel.inner_low_mm)) / _ROOMY_MM3
     padding = rng.integers(theme.padding[0], theme.padding[1] + 1) * min(room, 1.0) if wanted > _SPARSE else 0
     cloths = [random_clutter(rng, kinds=PADDING_KINDS) for _ in range(min(round(padding), _CLOTHS))]
