@@ -266,13 +266,20 @@ def test_a_loaded_magazine_holds_lead_and_a_gun_is_not_one_block() -> None:
 def test_a_heavy_pistol_casts_the_darker_shadow() -> None:
     drawn = [draw_pistol(np.random.default_rng(seed)) for seed in SEEDS]
     assert 0.4 < np.mean([pistol.heavy for pistol in drawn]) < 0.8
-    more = []
+    more, darker = [], []
     for pistol in drawn:
-        steel = []
+        steel, shadow = [], []
         for heavy in (False, True):
             slide = Assembly()
             slide_of(slide, np.random.default_rng(1), replace(pistol, heavy=heavy), "steel", wall=2.0)
-            steel.append(sum(volume_mm3(solid) for solid in slide.phantom("slide/test", "slide").solids))
+            phantom = slide.phantom("slide/test", "slide")
+            steel.append(sum(volume_mm3(solid) for solid in phantom.solids))
+            low, high = phantom.bounds_mm()
+            rays = np.random.default_rng(2).uniform(low[:2], high[:2], (400, 2))
+            paths = path_lengths_mm(phantom, rays)["steel"]
+            shadow.append(float(np.median(paths[paths > 0.5])))
         more.append(steel[1] / steel[0])
-    assert min(more) > 0.8  # thicker, so that its edges may be rounder
+        darker.append(shadow[1] / shadow[0])
+    assert min(darker) > 1.0 - 1e-6  # by volume it may be the lighter one: its edges are rounder
+    assert np.median(darker) > 1.25
     assert np.median(more) > 1.25
